@@ -1,0 +1,49 @@
+"""Our flags in rclone's words, rendered anew from checked values.
+
+Sources: rclone docs "Global Flags"; rclone-facts (measured) for the defaults that are ours.
+"""
+
+from typing import Final
+
+from cloudcopy.domain.flags import Flags
+
+# A copy never deletes, so this one changes nothing; rclone warns when it stands alone.
+_WITHOUT_EFFECT: Final = frozenset({"--delete-excluded"})
+
+OURS: Final = (
+    # Twins that differ only in Unicode form are two files; rclone would drop one (exit 0).
+    "--no-unicode-normalization",
+    # The JSON log on stderr is the per-file ledger: one line for each file and each error.
+    "--use-json-log",
+    "--log-level=INFO",
+    # No status lines between: the numbers are asked for.
+    "--stats=0",
+    # A stalled connection ends here rather than hanging the copy for ever.
+    "--contimeout=30s",
+    "--timeout=5m",
+)
+
+
+def as_arguments(flags: Flags) -> list[str]:
+    """The caller's flags as rclone arguments, each one item, never with a leading value."""
+    return [
+        *sorted(flags.switches - _WITHOUT_EFFECT),
+        *(f"{name}={value}" for name, value in flags.values),
+        *(f"{name}={value}" for name, value in flags.rules),
+    ]
+
+
+def as_daemon(run: str, config: tuple[str, ...], flags: Flags) -> list[str]:
+    """All arguments of one `rclone rcd`, which serves one copy on a socket in `run`."""
+    socket = f"{run}/rc.sock" if run else "rc.sock"
+    return [
+        "rcd",
+        *config,
+        f"--rc-addr=unix://{socket}",
+        "--rc-no-auth",
+        # A call lasts as long as its copy does; rclone's own limit is one hour.
+        "--rc-server-read-timeout=8760h",
+        "--rc-server-write-timeout=8760h",
+        *OURS,
+        *as_arguments(flags),
+    ]

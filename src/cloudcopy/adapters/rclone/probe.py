@@ -1,0 +1,105 @@
+"""The control plane's own look at a store: does the connection work, what was left in it."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cloudcopy.adapters.rclone.ledger import Ledger
+from cloudcopy.adapters.rclone.process import daemon
+from cloudcopy.adapters.rclone.rc import Gone, RcError
+from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.remotes import cloud, has_buckets, obscured
+from cloudcopy.adapters.sandbox.beneath import open_source
+from cloudcopy.adapters.sandbox.cell import Sandbox
+from cloudcopy.adapters.uploads import abort
+from cloudcopy.domain.connection import Backend
+from cloudcopy.domain.errors import StoreUnreachable
+from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.paths import InstancePath, RemotePath
+
+PROBE_SECONDS: Final = 20.0  # a healthy store lists its top in well under one
+
+
+@dataclass(frozen=True, slots=True)
+class StoreProbe:
+    """See `ports.engine.Probe`. Confined like a copy, and shown an empty directory."""
+
+    sandbox: Sandbox
+    binary: Path
+
+    async def check(self, backend: Backend, root: RemotePath) -> None:
+        ledger = Ledger(keep_names=False)
+        ledger.copying = True
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._list(backend, root, ledger)
+        except RcError as error:
+            raise _unreachable(str(error), backend) from None
+        except (Gone, TimeoutError):
+            said = ledger.errors[-1] if ledger.errors else "timeout"
+            raise _unreachable(said, backend) from None
+
+    async def _list(self, backend: Backend, root: RemotePath, ledger: Ledger) -> None:
+        with tempfile.TemporaryDirectory(prefix="cloudcopy-probe-") as scratch:
+            empty, run_dir = await asyncio.to_thread(_directories, Path(scratch))
+            with open_source(empty, InstancePath("")) as shown, _nothing() as nothing:
+                async with daemon(
+                    self.sandbox,
+                    binary=self.binary,
+                    shown=shown,
+                    writable=False,
+                    store=None,
+                    run_dir=run_dir,
+                    backend=await obscured(backend, self.binary),
+                    flags=Flags(),
+                    lock_fd=nothing,
+                    feed=ledger.feed,
+                ) as started:
+                    options = {"noModTime": True, "noMimeType": True}
+                    await started.call(
+                        "operations/list", fs=cloud(None, root), remote="", opt=options
+                    )
+
+    async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
+        if backend.type != "s3":
+            return 0
+        return await asyncio.to_thread(abort, backend, below, since=since)
+
+
+def _directories(scratch: Path) -> tuple[Path, Path]:
+    empty, run_dir = scratch / "empty", scratch / "run"
+    empty.mkdir()
+    run_dir.mkdir(mode=0o700)
+    return empty, run_dir
+
+
+@contextmanager
+def _nothing() -> Iterator[int]:
+    """A descriptor in the place of a copy's lock: two probes may run at once."""
+    fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _unreachable(said: str, backend: Backend) -> StoreUnreachable:
+    known = reason(said)
+    cures = [known.cure]
+    if known.code == "access_denied" and has_buckets(backend):
+        cures.append("A key that may not list buckets needs the connection's `bucket` option.")
+    if known.code in ("not_found", "no_such_bucket"):
+        return StoreUnreachable(
+            "The connection's bucket does not exist.", code="no_such_bucket", next=tuple(cures)
+        )
+    return StoreUnreachable(
+        f"The connection was tested and does not work: {known.text}.",
+        code=known.code,
+        next=tuple(cures),
+    )

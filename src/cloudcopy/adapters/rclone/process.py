@@ -1,0 +1,168 @@
+"""One rclone daemon for one copy: started confined, listened to, ended."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cloudcopy.adapters.rclone.flags import as_daemon
+from cloudcopy.adapters.rclone.rc import SOCKET, Gone, Rc, RcError
+from cloudcopy.adapters.sandbox.beneath import Shown
+from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
+from cloudcopy.domain.connection import Backend
+from cloudcopy.domain.flags import Flags
+from cloudcopy.ports.clock import Stop
+
+READY_SECONDS: Final = 30.0  # a start takes 0.1 s; a starved machine may take long
+POLL_SECONDS: Final = 0.005  # while rclone makes its socket: there is nothing to be told by
+GRACE_SECONDS: Final = 10.0  # from SIGTERM to SIGKILL; aborting uploads takes one round trip
+MAX_LINE: Final = 1 << 20
+_CHUNK: Final = 1 << 16
+
+
+class Log:
+    """The reading end of rclone's stderr; hands over whole lines, in order."""
+
+    def __init__(self, feed: Callable[[bytes], None]) -> None:
+        self._feed = feed
+        self._rest = b""
+        self._fd, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(self.writer, True)
+        asyncio.get_running_loop().add_reader(self._fd, self.drain)
+
+    def drain(self) -> None:
+        """Take in everything rclone has written so far."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._fd, _CHUNK):
+                *lines, self._rest = (self._rest + chunk).split(b"\n")
+                for line in lines:
+                    if line:
+                        self._feed(line)
+                self._rest = self._rest[:MAX_LINE]
+            asyncio.get_running_loop().remove_reader(self._fd)  # every writer has closed it
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+
+
+@dataclass
+class Daemon:
+    """A running rclone.
+
+    Attributes:
+        single_file: What it was shown of the instance is one file, not a directory.
+        killed: It did not end when asked, so it may have left unfinished uploads.
+    """
+
+    rc: Rc
+    inside: Inside
+    log: Log
+    confined: Confined
+    single_file: bool
+    killed: bool = field(default=False, init=False)
+
+    async def call(self, method: str, **parameters: object) -> dict[str, object]:
+        """`Rc.call`, with the log read up to the answer."""
+        try:
+            return await self.rc.call(method, **parameters)
+        finally:
+            self.log.drain()
+
+    async def end(self) -> None:
+        """SIGTERM, which aborts multipart uploads, then SIGKILL after `GRACE_SECONDS`."""
+        self.confined.terminate()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self.confined.wait()
+        except TimeoutError:
+            self.killed = True
+            self.confined.kill()
+            await self.confined.wait()
+
+
+@asynccontextmanager
+async def daemon(
+    sandbox: Sandbox,
+    *,
+    binary: Path,
+    shown: Shown,
+    writable: bool,
+    store: Path | None,
+    run_dir: Path,
+    backend: Backend,
+    flags: Flags,
+    lock_fd: int,
+    feed: Callable[[bytes], None],
+) -> AsyncIterator[Daemon]:
+    """Start one and wait until it answers; it has ended when this does.
+
+    Raises:
+        Gone: it ended before it answered; why is in its log.
+    """
+    log = Log(feed)
+    seen: list[Inside] = []
+
+    def arguments(inside: Inside) -> list[str]:
+        seen.append(inside)
+        return as_daemon(inside.run, inside.config, flags)
+
+    try:
+        try:
+            confined = await sandbox.start(
+                Program(
+                    binary=binary,
+                    arguments=arguments,
+                    shown=shown,
+                    writable=writable,
+                    store=store,
+                    run_dir=run_dir,
+                    config=backend,
+                    lock_fd=lock_fd,
+                    stderr=log.writer,
+                )
+            )
+        finally:
+            os.close(log.writer)
+        async with Rc(run_dir) as rc:
+            running = Daemon(rc, seen[0], log, confined, single_file=bool(shown.name))
+            try:
+                await _answer(running, run_dir)
+                yield running
+            finally:
+                await asyncio.shield(running.end())
+                log.drain()
+    finally:
+        log.close()
+
+
+async def _answer(running: Daemon, run_dir: Path) -> None:
+    """Wait until rclone serves its socket."""
+    ended = asyncio.ensure_future(running.confined.wait())
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while not ended.done():
+                if (run_dir / SOCKET).exists():
+                    with contextlib.suppress(Gone, RcError):
+                        await running.rc.call("rc/noop")
+                        return
+                await asyncio.wait({ended}, timeout=POLL_SECONDS)
+    except TimeoutError:
+        raise Gone("rclone did not answer in time") from None
+    finally:
+        ended.cancel()
+    raise Gone("rclone ended at once")
+
+
+async def until_stopped(work: asyncio.Task[None], stop: Stop) -> bool:
+    """Wait for the end of `work` or for `stop`, whichever is first; True when stopped."""
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+    return not work.done()

@@ -1,0 +1,94 @@
+"""Stores in rclone's words: the remote `R:`, and a directory in the place of a store."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from cloudcopy.adapters.sandbox.beneath import open_target
+from cloudcopy.domain.connection import PROVIDERS, Backend
+from cloudcopy.domain.errors import Invalid, Unavailable
+from cloudcopy.domain.paths import InstancePath, RemotePath
+
+REMOTE: Final = "R"  # the section's name in the configuration of every copy
+_PATH: Final = "path"
+_OBSCURED: Final = {each.backend: each.obscured for each in PROVIDERS.values() if each.obscured}
+_BUCKETED: Final = frozenset(each.backend for each in PROVIDERS.values() if each.buckets)
+
+
+async def obscured(backend: Backend, binary: Path) -> Backend:
+    """The same store with its passwords in rclone's reversible encoding, where it wants that.
+
+    The password goes through a pipe; it is never an argument.
+
+    Raises:
+        Unavailable: rclone would not encode it.
+    """
+    wanted = _OBSCURED.get(backend.type, frozenset()) & backend.options.keys()
+    if not wanted:
+        return backend
+    encoded = {name: await _obscure(backend.options[name], binary) for name in wanted}
+    return replace(backend, options={**backend.options, **encoded})
+
+
+async def _obscure(plain: str, binary: Path) -> str:
+    process = await asyncio.create_subprocess_exec(
+        binary,
+        "obscure",
+        "-",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+    )
+    out, _ = await process.communicate(plain.encode())
+    if process.returncode:
+        raise Unavailable("rclone could not prepare the connection's password")
+    return out.decode().strip()
+
+
+def has_buckets(backend: Backend) -> bool:
+    """Whether the first segment of a path in this store is a bucket."""
+    return backend.type in _BUCKETED
+
+
+def store_directory(backend: Backend, allowed: Path | None, *, make: bool) -> Path | None:
+    """Where a store of the kind `local` lies on this host; None for every other kind.
+
+    Raises:
+        Invalid: this agent has no directory for such stores, or `path` lies outside of it.
+    """
+    if backend.type != "local":
+        return None
+    wanted = backend.options[_PATH]
+    if allowed is None:
+        raise Invalid(
+            "path",
+            "this machine's agent allows no local directory as a store",
+            code="local_store_refused",
+            next=("Start the agent with --local-store DIR.",),
+        )
+    inside = wanted.removeprefix(str(allowed))
+    if wanted.startswith("/") and inside == wanted:
+        raise Invalid(
+            "path",
+            "lies outside of the directory that this machine's agent allows for local stores",
+            code="local_store_refused",
+            next=("Give a path relative to it, or start the agent with another --local-store.",),
+        )
+    path = InstancePath.parse(inside, field="path")
+    if make:
+        allowed.mkdir(parents=True, exist_ok=True)
+        with open_target(allowed, path) as shown:
+            return shown.host_path
+    return allowed / path.value
+
+
+def cloud(store: str | None, path: RemotePath, *, directory: bool = True) -> str:
+    """`path` as an rclone file system.
+
+    The trailing slash keeps rclone from asking the store whether the path is a file,
+    which a credential that is scoped to a prefix may not ask.
+    """
+    root = f"{store}/" if store else f"{REMOTE}:"
+    return f"{root}{path.value}/" if directory and path.value else f"{root}{path.value}"

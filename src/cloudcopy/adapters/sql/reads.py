@@ -1,0 +1,150 @@
+"""What people look at, each in one statement; see `ports.reads.Reads`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select
+
+from cloudcopy.adapters.sql import rows
+from cloudcopy.adapters.sql import tables as t
+from cloudcopy.adapters.sql.database import Database
+from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.errors import NotFound
+from cloudcopy.domain.keys import Key, KeyId
+from cloudcopy.domain.machine import AccountId, InstanceId, Machine, MachineId
+from cloudcopy.domain.transfer import TransferId
+from cloudcopy.ports.reads import InstanceSeen, TransferFilter, TransferSeen
+
+_TRANSFERS = (
+    select(
+        t.transfers,
+        t.instances.c.label,
+        t.connections.c.name,
+        t.connections.c.cloud_type,
+        t.machines.c.seen_at,
+    )
+    .join(t.instances, t.instances.c.id == t.transfers.c.instance)
+    .join(t.connections, t.connections.c.id == t.transfers.c.connection)
+    .join(t.machines, t.machines.c.id == t.transfers.c.machine)
+)
+_other = t.transfers.alias()
+_latest = (
+    select(func.max(_other.c.id)).where(_other.c.instance == t.instances.c.id).scalar_subquery()
+)
+_INSTANCES = (
+    select(
+        t.instances,
+        t.machines.c.name,
+        t.machines.c.seen_at,
+        t.transfers,
+        t.connections.c.name,
+        t.connections.c.cloud_type,
+    )
+    .join(t.machines, t.machines.c.id == t.instances.c.machine)
+    .outerjoin(t.transfers, t.transfers.c.id == _latest)
+    .outerjoin(t.connections, t.connections.c.id == t.transfers.c.connection)
+)
+
+
+class SqlReads:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def transfer(self, id: TransferId, *, account: AccountId | None) -> TransferSeen:
+        query = _TRANSFERS.where(t.transfers.c.id == id)
+        if account is not None:
+            query = query.where(t.transfers.c.account == account)
+        return _transfer(await self._one(query, "transfer", id))
+
+    async def transfers(self, account: AccountId, only: TransferFilter) -> Sequence[TransferSeen]:
+        c = t.transfers.c
+        query = _TRANSFERS.where(c.account == account)
+        if only.states is not None:
+            query = query.where(c.state.in_([state.value for state in only.states]))
+        if only.instance is not None:
+            query = query.where(c.instance == only.instance)
+        if only.connection is not None:
+            query = query.where(c.connection == only.connection)
+        if only.before is not None:
+            query = query.where(c.id < only.before)
+        found = await self._all(query.order_by(c.id.desc()).limit(only.limit))
+        return [_transfer(row) for row in found]
+
+    async def live(self, machine: MachineId) -> Sequence[TransferSeen]:
+        c = t.transfers.c
+        query = _TRANSFERS.where(c.machine == machine, c.state.in_(rows.LIVE)).order_by(c.id)
+        return [_transfer(row) for row in await self._all(query)]
+
+    async def connections(self, account: AccountId) -> Sequence[Connection]:
+        c = t.connections.c
+        query = select(t.connections).where(c.account == account, ~c.removed)
+        return [rows.connection(row) for row in await self._all(query.order_by(c.id.desc()))]
+
+    async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
+        c = t.connections.c
+        query = select(t.connections).where(c.id == id, c.account == account, ~c.removed)
+        return rows.connection(await self._one(query, "connection", id))
+
+    async def machines(self, account: AccountId) -> Sequence[Machine]:
+        c = t.machines.c
+        query = select(t.machines).where(c.account == account).order_by(c.id.desc())
+        return [rows.machine(row) for row in await self._all(query)]
+
+    async def machine(self, id: MachineId, *, account: AccountId) -> Machine:
+        c = t.machines.c
+        query = select(t.machines).where(c.id == id, c.account == account)
+        return rows.machine(await self._one(query, "machine", id))
+
+    async def instances(
+        self, account: AccountId, *, machine: MachineId | None = None
+    ) -> Sequence[InstanceSeen]:
+        c = t.instances.c
+        query = _INSTANCES.where(c.account == account)
+        if machine is not None:
+            query = query.where(c.machine == machine)
+        return [_instance(row) for row in await self._all(query.order_by(c.id.desc()))]
+
+    async def instance(self, id: InstanceId, *, account: AccountId) -> InstanceSeen:
+        c = t.instances.c
+        query = _INSTANCES.where(c.id == id, c.account == account)
+        return _instance(await self._one(query, "instance", id))
+
+    async def keys(self, account: AccountId) -> Sequence[Key]:
+        c = t.keys.c
+        query = select(t.keys).where(c.account == account)
+        return [rows.key(row) for row in await self._all(query.order_by(c.created_at.desc(), c.id))]
+
+    async def key(self, id: KeyId) -> Key | None:
+        found = await self._all(select(t.keys).where(t.keys.c.id == id))
+        return rows.key(found[0]) if found else None
+
+    async def _all(self, query: Select[Any]) -> list[RowMapping]:
+        async with self._database.read() as connection:
+            found = await connection.execute(query)
+            return [*found.mappings()]
+
+    async def _one(self, query: Select[Any], kind: str, id: object) -> RowMapping:
+        found = await self._all(query)
+        if not found:
+            raise NotFound(kind, id)
+        return found[0]
+
+
+def _transfer(row: RowMapping) -> TransferSeen:
+    return TransferSeen(
+        transfer=rows.transfer(row),
+        instance_label=row[t.instances.c.label],
+        connection_name=row[t.connections.c.name],
+        cloud_type=row[t.connections.c.cloud_type],
+        machine_seen_at=row[t.machines.c.seen_at],
+        progress=rows.progress(row),
+    )
+
+
+def _instance(row: RowMapping) -> InstanceSeen:
+    return InstanceSeen(
+        instance=rows.instance(row),
+        machine_name=row[t.machines.c.name],
+        machine_seen_at=row[t.machines.c.seen_at],
+        latest=None if row[t.transfers.c.id] is None else _transfer(row),
+    )

@@ -1,0 +1,142 @@
+"""Rows as domain values, and back. Rows are read by column, so that joins may repeat names."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from cloudcopy.adapters.sql import tables as t
+from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.keys import Key, KeyId
+from cloudcopy.domain.machine import (
+    AccountId,
+    ActualStatus,
+    Instance,
+    InstanceId,
+    Machine,
+    MachineId,
+)
+from cloudcopy.domain.paths import InstancePath, RemotePath
+from cloudcopy.domain.progress import Progress, Result
+from cloudcopy.domain.transfer import Direction, Order, State, Transfer, TransferId
+
+LIVE: Final = tuple(state.value for state in State if not state.final)
+
+
+def transfer(row: RowMapping) -> Transfer:
+    c = t.transfers.c
+    order = Order(
+        instance=InstanceId(row[c.instance]),
+        connection=ConnectionId(row[c.connection]),
+        direction=Direction(row[c.direction]),
+        local=InstancePath(row[c.local]),
+        remote=RemotePath(row[c.remote]),
+        flags=Flags.parse(row[c.flags]),
+    )
+    return Transfer(
+        id=TransferId(row[c.id]),
+        account=AccountId(row[c.account]),
+        machine=MachineId(row[c.machine]),
+        order=order,
+        state=State(row[c.state]),
+        attempt=row[c.attempt],
+        fence=row[c.fence],
+        created_at=row[c.created_at],
+        started_at=row[c.started_at],
+        ended_at=row[c.ended_at],
+        reason=row[c.reason],
+        result=None if row[c.result] is None else msgspec.convert(row[c.result], Result),
+    )
+
+
+def progress(row: RowMapping) -> Progress | None:
+    """The stored numbers of a transfer's row."""
+    kept = row[t.transfers.c.progress]
+    return None if kept is None else msgspec.convert(kept, Progress)
+
+
+def as_json(numbers: Progress | Result | None) -> Any:
+    """What a JSON column takes; `msgspec.convert` reads it back."""
+    return None if numbers is None else msgspec.to_builtins(numbers)
+
+
+def ordered(transfer: Transfer) -> Mapping[str, object]:
+    """The columns that never change once the transfer was accepted."""
+    return {
+        "id": transfer.id,
+        "account": transfer.account,
+        "machine": transfer.machine,
+        "instance": transfer.order.instance,
+        "connection": transfer.order.connection,
+        "direction": transfer.order.direction.value,
+        "local": transfer.order.local.value,
+        "remote": transfer.order.remote.value,
+        "flags": transfer.order.flags.words(),
+        "created_at": transfer.created_at,
+    }
+
+
+def standing(transfer: Transfer) -> Mapping[str, object]:
+    """The columns that say how far it has come."""
+    return {
+        "state": transfer.state.value,
+        "attempt": transfer.attempt,
+        "fence": transfer.fence,
+        "started_at": transfer.started_at,
+        "ended_at": transfer.ended_at,
+        "reason": transfer.reason,
+        "result": as_json(transfer.result),
+    }
+
+
+def connection(row: RowMapping) -> Connection:
+    c = t.connections.c
+    return Connection(
+        id=ConnectionId(row[c.id]),
+        account=AccountId(row[c.account]),
+        name=row[c.name],
+        cloud_type=row[c.cloud_type],
+        root=row[c.root],
+        shown=row[c.shown],
+        created_at=row[c.created_at],
+    )
+
+
+def machine(row: RowMapping) -> Machine:
+    c = t.machines.c
+    return Machine(
+        id=MachineId(row[c.id]),
+        account=AccountId(row[c.account]),
+        name=row[c.name],
+        public_key=row[c.public_key],
+        epoch=row[c.epoch],
+        created_at=row[c.created_at],
+        seen_at=row[c.seen_at],
+    )
+
+
+def instance(row: RowMapping) -> Instance:
+    c = t.instances.c
+    return Instance(
+        id=InstanceId(row[c.id]),
+        account=AccountId(row[c.account]),
+        machine=MachineId(row[c.machine]),
+        label=row[c.label],
+        root=row[c.root],
+        actual_status=ActualStatus(row[c.actual_status]),
+        created_at=row[c.created_at],
+    )
+
+
+def key(row: RowMapping) -> Key:
+    c = t.keys.c
+    return Key(
+        id=KeyId(row[c.id]),
+        account=AccountId(row[c.account]),
+        name=row[c.name],
+        digest=row[c.digest],
+        created_at=row[c.created_at],
+        revoked_at=row[c.revoked_at],
+    )

@@ -1,0 +1,34 @@
+"""The store of `ports.store` over SQL: one write transaction, and what can be done in it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from cloudcopy.adapters.sql.connections import SqlConnections
+from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.keys import SqlKeys
+from cloudcopy.adapters.sql.machines import SqlMachines
+from cloudcopy.adapters.sql.transfers import SqlTransfers
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStore:
+    transfers: SqlTransfers
+    connections: SqlConnections
+    machines: SqlMachines
+    keys: SqlKeys
+
+
+@asynccontextmanager
+async def open_store(database: Database) -> AsyncIterator[SqlStore]:
+    """`ports.store.OpenStore`, once the database is bound: ``partial(open_store, database)``.
+
+    Other writers wait until it ends, so nothing slow belongs inside.
+    """
+    async with database.write() as connection:
+        yield SqlStore(
+            transfers=SqlTransfers(connection),
+            connections=SqlConnections(connection),
+            machines=SqlMachines(connection),
+            keys=SqlKeys(connection),
+        )

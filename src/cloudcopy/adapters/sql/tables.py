@@ -1,0 +1,170 @@
+"""The tables. What they must look like is made by `migrations/`; a test proves the two equal.
+
+Ids that people see count up and are never used again, so that an old number in somebody's
+notes can never come to mean another thing: hence `sqlite_autoincrement`, and rows of
+removed connections that stay.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    not_,
+)
+
+FIRST_CONNECTION: Final = 1001  # so that nobody takes a connection's id for an instance's
+FIRST_INSTANCE: Final = 101
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant. SQLite keeps no time zone: what is stored is UTC, what comes back is aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+accounts: Final = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+machines: Final = Table(
+    "machines",
+    metadata,
+    Column("id", Integer, Identity(start=1), primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment),
+    sqlite_autoincrement=True,
+)
+
+join_tokens: Final = Table(
+    "join_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_by", ForeignKey("machines.id")),
+)
+
+instances: Final = Table(
+    "instances",
+    metadata,
+    Column("id", Integer, Identity(start=FIRST_INSTANCE), primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("machine", ForeignKey("machines.id"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("actual_status", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("machine", "label"),
+    sqlite_autoincrement=True,
+)
+
+connections: Final = Table(
+    "connections",
+    metadata,
+    Column("id", Integer, Identity(start=FIRST_CONNECTION), primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("cloud_type", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("shown", JSON, nullable=False),
+    Column("sealed_key", LargeBinary),
+    Column("sealed_box", LargeBinary),
+    Column("created_at", Moment, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index(  # a removed connection gives its name back
+    "uq_connections_account_name",
+    connections.c.account,
+    connections.c.name,
+    unique=True,
+    sqlite_where=not_(connections.c.removed),
+    postgresql_where=not_(connections.c.removed),
+)
+
+transfers: Final = Table(
+    "transfers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("machine", ForeignKey("machines.id"), nullable=False),
+    Column("instance", ForeignKey("instances.id"), nullable=False),
+    Column("connection", ForeignKey("connections.id"), nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("local", Text, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("flags", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("fence", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("reason", Text, nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("progress", JSON(none_as_null=True)),
+    Column("progress_at", Moment),
+    Column("idempotency_key", Text),
+    Column("request_digest", Text, nullable=False),
+    Column("live_order", Text),  # digest of the order while the transfer is live, else NULL
+    UniqueConstraint("account", "idempotency_key"),
+    UniqueConstraint("account", "live_order"),
+    Index(None, "account", "id"),  # lists, newest first
+    Index(None, "instance", "id"),  # an instance's latest
+    Index(None, "machine", "state"),  # what is live, of each
+    Index(None, "instance", "state"),
+    Index(None, "connection", "state"),
+)

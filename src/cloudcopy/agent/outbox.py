@@ -1,0 +1,68 @@
+"""What the control plane should hear from this agent.
+
+Reports are kept until acknowledged and may be sent any number of times. Of progress only
+the latest per transfer is kept, and it is gone once sent.
+"""
+
+import asyncio
+
+from cloudcopy.wire.agent import Ack, Message, NeedBackend, ProgressNow, Report
+
+Key = tuple[str, int, str]  # transfer, attempt, kind of the message
+
+
+class Outbox:
+    """Used from one event loop; filled by many copies, emptied by one socket at a time."""
+
+    def __init__(self) -> None:
+        self._held: dict[Key, Report | NeedBackend] = {}  # oldest first
+        self._unsent: dict[Key, None] = {}
+        self._progress: dict[str, ProgressNow] = {}
+        self._filled = asyncio.Event()
+
+    def hold(self, message: Report | NeedBackend) -> None:
+        """Say it on this socket and every later one, until it is released."""
+        key = _key(message)
+        self._held[key] = message
+        self._unsent[key] = None
+        self._filled.set()
+
+    def progress(self, now: ProgressNow) -> None:
+        self._progress[now.transfer] = now
+        self._filled.set()
+
+    def acknowledged(self, ack: Ack) -> Report | None:
+        """Release what `ack` answers and return it; None if it was released before."""
+        key = (ack.transfer, ack.attempt, ack.kind)
+        self._unsent.pop(key, None)
+        held = self._held.pop(key, None)
+        return held if isinstance(held, Report) else None
+
+    def release(self, wanted: NeedBackend) -> None:
+        """It was answered, or is no longer needed."""
+        self._held.pop(_key(wanted), None)
+        self._unsent.pop(_key(wanted), None)
+
+    def again(self) -> None:
+        """Everything held must be said once more: the socket is new, or an answer may be lost."""
+        self._unsent = dict.fromkeys(self._held)
+        if self._unsent:
+            self._filled.set()
+
+    async def wait(self) -> None:
+        """Until there is something to take."""
+        await self._filled.wait()
+
+    def take(self) -> list[Message]:
+        """What to send now: held messages oldest first, then the latest numbers."""
+        self._filled.clear()
+        messages: list[Message] = [self._held[key] for key in self._unsent]
+        messages += self._progress.values()
+        self._unsent.clear()
+        self._progress.clear()
+        return messages
+
+
+def _key(message: Report | NeedBackend) -> Key:
+    kind = message.kind if isinstance(message, Report) else "need_backend"
+    return message.transfer, message.attempt, kind

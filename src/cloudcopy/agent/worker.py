@@ -1,0 +1,127 @@
+"""The agent's decisions: what it is told, against what its journal says.
+
+The control plane sends everything this machine should know, again and again; most of it is
+old news. A start happens once for each (transfer, attempt): the journal refuses the second.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from cloudcopy.agent.attempt import Bench, carry_out
+from cloudcopy.ports.journal import Standing
+from cloudcopy.wire.agent import (
+    Ack,
+    BackendGranted,
+    BackendRefused,
+    Desired,
+    FromServer,
+    Order,
+    Report,
+)
+
+log = structlog.get_logger()
+
+REMEMBERED: Final = timedelta(days=30)  # longer than a server restored from a backup is behind
+
+Attempt = tuple[str, int]
+
+
+@dataclass
+class Worker:
+    """Runs the copies of one machine. Used from one event loop.
+
+    Attributes:
+        slots: Bounds how many copies run at once; the rest wait in the order they came.
+        spawn: Runs a coroutine as a task of the agent.
+    """
+
+    bench: Bench
+    slots: asyncio.Semaphore
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    _stops: dict[Attempt, asyncio.Event] = field(default_factory=dict, init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    async def recover(self) -> None:
+        """After a start: report again what ended, go on with what was running."""
+        await self.bench.journal.prune(before=self.bench.now() - REMEMBERED)
+        for entry in await self.bench.journal.unsettled():
+            if entry.report is not None:
+                self.bench.outbox.hold(entry.report)
+        for entry in await self.bench.journal.unfinished():
+            log.info("resuming", transfer=entry.order.transfer, attempt=entry.order.attempt)
+            self._start(entry.order, resumed=entry.standing is Standing.STARTED)
+
+    def abandon(self) -> None:
+        """The agent shuts down: end every copy and record nothing, so that all resume."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def hear(self, message: FromServer) -> None:
+        """Act on what the control plane says."""
+        match message:
+            case Desired():
+                await self._desire(message)
+            case BackendGranted() | BackendRefused():
+                self.bench.grants.answered(message)
+            case Ack():
+                await self._settle(message)
+            case _:
+                log.warning("unexpected message", kind=type(message).__name__)
+
+    async def _desire(self, desired: Desired) -> None:
+        for order in desired.orders:
+            await self._want(order)
+        if desired.full:
+            wanted = {(order.transfer, order.attempt) for order in desired.orders}
+            for attempt, stop in self._stops.items():
+                if attempt not in wanted:
+                    stop.set()
+
+    async def _want(self, order: Order) -> None:
+        running = self._stops.get((order.transfer, order.attempt))
+        if running is not None:
+            if order.want == "stop":
+                running.set()
+            return
+        self._stop_earlier(order)
+        if await self.bench.journal.accept(order):
+            self._start(order, resumed=False)
+            return
+        entry = await self.bench.journal.get(order.transfer, order.attempt)
+        if entry is not None and entry.report is not None:
+            self.bench.outbox.hold(entry.report)
+
+    def _stop_earlier(self, order: Order) -> None:
+        """A new attempt was drawn while the old one still runs here: its lock must come free."""
+        for (transfer, attempt), stop in self._stops.items():
+            if transfer == order.transfer and attempt < order.attempt:
+                stop.set()
+
+    def _start(self, order: Order, *, resumed: bool) -> None:
+        stop = asyncio.Event()
+        if order.want == "stop":
+            stop.set()
+        self._stops[order.transfer, order.attempt] = stop
+        task = self.spawn(self._run(order, stop, resumed=resumed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, order: Order, stop: asyncio.Event, *, resumed: bool) -> None:
+        try:
+            await carry_out(order, stop, slots=self.slots, resumed=resumed, bench=self.bench)
+        finally:
+            del self._stops[order.transfer, order.attempt]
+
+    async def _settle(self, ack: Ack) -> None:
+        report = self.bench.outbox.acknowledged(ack)
+        if report is not None and _is_end(report):
+            await self.bench.journal.settle(ack.transfer, ack.attempt)
+
+
+def _is_end(report: Report) -> bool:
+    return report.kind != "started"

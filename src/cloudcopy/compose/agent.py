@@ -1,0 +1,196 @@
+"""The agent: built by hand, then connected to its server for as long as it runs."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from cloudcopy.adapters import system
+from cloudcopy.adapters.journal import open_journal
+from cloudcopy.adapters.rclone.binary import find
+from cloudcopy.adapters.rclone.engine import RcloneEngine
+from cloudcopy.adapters.sandbox.choose import choose
+from cloudcopy.agent.attempt import Bench
+from cloudcopy.agent.grants import Grants
+from cloudcopy.agent.outbox import Outbox
+from cloudcopy.agent.worker import Worker
+from cloudcopy.compose.identity import Identity, hold, identity
+from cloudcopy.compose.settings import AgentSettings, private_directory
+from cloudcopy.domain.errors import Forbidden
+from cloudcopy.domain.machine import ActualStatus
+from cloudcopy.wire import agent as wire
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS: Final = 20.0  # how long an acknowledgement may take before we say it again
+FIRST_WAIT: Final = 0.2  # before the first reconnection; doubles up to the last
+LAST_WAIT: Final = 15.0
+OPEN_SECONDS: Final = 10.0
+Connected = Callable[[dict[str, int]], object]
+
+
+async def run(
+    settings: AgentSettings, *, stop: asyncio.Event, connected: Connected = lambda ids: None
+) -> None:
+    """Serve the machine's instances until `stop`. Copies that run then resume at the next start.
+
+    Args:
+        connected: Called with the instances' ids by label each time the server has welcomed us.
+
+    Raises:
+        Forbidden: the server refused this machine.
+        Conflict: another agent runs from the same directory.
+    """
+    directory = private_directory(settings.data_dir)
+    lock = hold(directory)
+    try:
+        me = await identity(
+            directory, server=settings.server, join=settings.join, name=settings.name
+        )
+        async with open_journal(directory / "journal.db") as journal:
+            outbox = Outbox()
+            bench = Bench(
+                roots=settings.instances,
+                journal=journal,
+                engine=await _engine(settings, directory),
+                outbox=outbox,
+                grants=Grants(outbox),
+                now=system.utc_now,
+            )
+            await _work(settings, me, bench, stop, connected)
+    finally:
+        os.close(lock)
+
+
+async def _engine(settings: AgentSettings, directory: Path) -> RcloneEngine:
+    tools = settings.tools
+    work_dir = private_directory(directory / "work")
+    # Run directories of copies that died with an earlier agent; nothing of ours runs yet.
+    await asyncio.to_thread(shutil.rmtree, work_dir / "run", ignore_errors=True)
+    sandbox = await choose(
+        bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox
+    )
+    log.info("copies are confined", by=sandbox.name)
+    return RcloneEngine(
+        sandbox=sandbox,
+        binary=await find(tools.rclone),
+        work_dir=work_dir,
+        local_store=settings.local_store,
+    )
+
+
+async def _work(
+    settings: AgentSettings, me: Identity, bench: Bench, stop: asyncio.Event, connected: Connected
+) -> None:
+    async with asyncio.TaskGroup() as copies:
+        worker = Worker(bench, asyncio.Semaphore(settings.copies), copies.create_task)
+        await worker.recover()
+        talking = asyncio.create_task(_stay_connected(settings, me, worker, connected))
+        asked = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({talking, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if talking.done():
+                talking.result()
+        finally:
+            talking.cancel()
+            asked.cancel()
+            await asyncio.gather(talking, asked, return_exceptions=True)
+            worker.abandon()
+
+
+async def _stay_connected(
+    settings: AgentSettings, me: Identity, worker: Worker, connected: Connected
+) -> None:
+    address = f"{settings.server.replace('http', 'ws', 1)}/v1/agent"
+    wait = FIRST_WAIT
+    while True:
+        try:
+            async with connect(
+                address,
+                max_size=wire.MAX_FRAME_BYTES,
+                open_timeout=OPEN_SECONDS,
+                proxy=None,
+                compression=None,
+            ) as socket:
+                ids = await _log_in(socket, settings, me)
+                wait = FIRST_WAIT
+                connected(ids)
+                await _converse(socket, worker)
+        except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
+            log.info("server not reachable", server=settings.server, reason=type(error).__name__)
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+        wait = min(LAST_WAIT, wait * 2)
+
+
+async def _log_in(
+    socket: ClientConnection, settings: AgentSettings, me: Identity
+) -> dict[str, int]:
+    await socket.send(wire.pack(wire.Hello(protocol=wire.PROTOCOL, machine=me.machine)))
+    challenge = await _next(socket)
+    if isinstance(challenge, wire.Challenge):
+        await socket.send(wire.pack(wire.Proof(signature=me.prove(challenge.nonce))))
+        instances = [
+            wire.AnnouncedInstance(label, str(root), ActualStatus.RUNNING)
+            for label, root in settings.instances.items()
+        ]
+        await socket.send(wire.pack(wire.Announce(instances=instances)))
+        welcome = await _next(socket)
+        if isinstance(welcome, wire.Welcome):
+            log.info("connected", server=settings.server, machine=me.machine, epoch=welcome.epoch)
+            return welcome.instances
+        challenge = welcome
+    reason = challenge.reason if isinstance(challenge, wire.Bye) else "unexpected answer"
+    raise Forbidden(f"The server refused this machine: {reason}")
+
+
+async def _converse(socket: ClientConnection, worker: Worker) -> None:
+    """Until the socket closes."""
+    outbox = worker.bench.outbox
+    outbox.again()
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(_send(socket, outbox)),
+                group.create_task(_again(outbox)),
+            ]
+            try:
+                while True:
+                    message = await _next(socket)
+                    if isinstance(message, wire.Bye):
+                        log.info("server said goodbye", reason=message.reason)
+                        break
+                    await worker.hear(message)
+            except ConnectionClosed:
+                log.info("connection lost")
+            for each in background:
+                each.cancel()
+
+
+async def _next(socket: ClientConnection) -> wire.FromServer:
+    frame = await socket.recv(decode=False)
+    return wire.from_server(frame)
+
+
+async def _send(socket: ClientConnection, outbox: Outbox) -> None:
+    while True:
+        await outbox.wait()
+        for message in outbox.take():
+            try:
+                await socket.send(wire.pack(message))
+            except ConnectionClosed:
+                return  # what was held is said again on the next socket
+
+
+async def _again(outbox: Outbox) -> None:
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        outbox.again()

@@ -1,0 +1,223 @@
+"""The commands that run something here: up, server, agent."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from cloudcopy.cli import exits
+from cloudcopy.compose import agent as agents
+from cloudcopy.compose import logs
+from cloudcopy.compose import server as servers
+from cloudcopy.compose import up as everything
+from cloudcopy.compose.settings import (
+    DEFAULT_COPIES,
+    DEFAULT_DATA_DIR,
+    DEFAULT_LISTEN,
+    AgentSettings,
+    ServerSettings,
+    Tools,
+    address,
+    instances,
+    machine_name,
+)
+from cloudcopy.domain.errors import CloudCopyError, Invalid
+
+Instances = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--instance",
+        negative=(),
+        help="LABEL=DIR: a directory that copies may use, and its name. Repeat for more.",
+    ),
+]
+DataDir = Annotated[Path, Parameter(name="--data-dir", help="Where everything is kept.")]
+Listen = Annotated[str, Parameter(name="--listen", help="HOST:PORT; port 0 takes a free one.")]
+Copies = Annotated[int, Parameter(name="--copies", help="How many copies run at once.")]
+LocalStore = Annotated[
+    Path | None,
+    Parameter(name="--local-store", help="Where connections of type `local` may lie."),
+]
+PublicUrl = Annotated[
+    str, Parameter(name="--public-url", help="This server's address behind a proxy.")
+]
+Rclone = Annotated[
+    Path | None, Parameter(name="--rclone", help="An rclone instead of the packaged one.")
+]
+Sandbox = Annotated[
+    Literal["bubblewrap", "landlock"] | None,
+    Parameter(name="--sandbox", help="Instead of the first that works."),
+]
+Unconfined = Annotated[
+    bool,
+    Parameter(
+        name="--allow-unconfined",
+        negative=(),
+        help="Run rclone without a sandbox where there is none: only on a machine you own alone.",
+    ),
+]
+
+
+def up(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    listen: Listen = DEFAULT_LISTEN,
+    instance: Instances = (),
+    copies: Copies = DEFAULT_COPIES,
+    local_store: LocalStore = None,
+    json: Annotated[bool, Parameter(negative=(), help="One JSON line when ready.")] = False,
+    print_key: Annotated[
+        bool, Parameter(negative=(), help="Make and print a new API key.")
+    ] = False,
+    rclone: Rclone = None,
+    sandbox: Sandbox = None,
+    allow_unconfined: Unconfined = False,
+) -> int:
+    """Run the whole system here: the server, and an agent for this machine.
+
+    Without --instance, the current directory is the instance `here`. The API key is printed
+    at the first start only. Ctrl-C stops cleanly; running copies go on at the next start.
+    """
+
+    async def main(stop: asyncio.Event) -> None:
+        host, port = address(listen)
+        roots = instances(instance) or {"here": Path.cwd()}
+        home = data_dir.expanduser()
+        await everything.up(
+            ServerSettings(
+                data_dir=home,
+                host=host,
+                port=port,
+                tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
+            ),
+            instances=roots,
+            copies=_checked(copies),
+            local_store=(local_store or home / "local-store").expanduser().absolute(),
+            print_key=print_key,
+            stop=stop,
+            ready=everything.as_json(roots) if json else everything.as_text(roots),
+        )
+
+    return _run(main)
+
+
+def server(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    listen: Listen = DEFAULT_LISTEN,
+    public_url: PublicUrl = "",
+    print_key: Annotated[
+        bool, Parameter(negative=(), help="Make and print a new API key.")
+    ] = False,
+    rclone: Rclone = None,
+    sandbox: Sandbox = None,
+    allow_unconfined: Unconfined = False,
+) -> int:
+    """Run the control plane alone. Agents connect to it: see `cloudcopy machine token`.
+
+    The API key is printed on stdout at the first start only.
+    """
+
+    async def main(stop: asyncio.Event) -> None:
+        host, port = address(listen)
+        settings = ServerSettings(
+            data_dir=data_dir,
+            host=host,
+            port=port,
+            public_url=public_url,
+            tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
+        )
+        async with servers.services(settings, asyncio.Event()) as found:
+            bound = servers.listening(settings)
+            key = await servers.first_key(found, again=print_key)
+            sys.stderr.write(f"cloudcopy server is ready at {servers.url_of(bound, settings)}\n")
+            if key:
+                sys.stdout.write(f"{key}\n")
+                sys.stdout.flush()
+            await servers.serve(found, bound, stop=stop)
+
+    return _run(main)
+
+
+def agent(
+    *,
+    server: Annotated[str, Parameter(name="--server", help="The server's URL.")],
+    instance: Instances,
+    join: Annotated[
+        str | None,
+        Parameter(
+            name="--join",
+            env_var="CLOUDCOPY_JOIN_TOKEN",
+            help="A join token, the first time only; works once.",
+        ),
+    ] = None,
+    name: Annotated[str, Parameter(name="--name", help="What the machine is called.")] = "",
+    data_dir: DataDir = DEFAULT_DATA_DIR / "agent",
+    copies: Copies = DEFAULT_COPIES,
+    local_store: LocalStore = None,
+    rclone: Rclone = None,
+    sandbox: Sandbox = None,
+    allow_unconfined: Unconfined = False,
+) -> int:
+    """Run this machine's agent: it connects out to the server and opens no port.
+
+    It joins with --join the first time and with its own key ever after.
+    """
+
+    async def main(stop: asyncio.Event) -> None:
+        if not server.startswith(("http://", "https://")):
+            raise Invalid("--server", f"{server!r} must begin with http:// or https://")
+        roots = instances(instance)
+        if not roots:
+            raise Invalid("--instance", "is needed: LABEL=DIR")
+        settings = AgentSettings(
+            data_dir=data_dir,
+            server=server.rstrip("/"),
+            name=name or machine_name(),
+            instances=roots,
+            join=join,
+            copies=_checked(copies),
+            local_store=local_store.expanduser().absolute() if local_store else None,
+            tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
+        )
+        await agents.run(settings, stop=stop)
+
+    return _run(main)
+
+
+def _checked(copies: int) -> int:
+    if not 1 <= copies <= 64:
+        raise Invalid("--copies", "must be 1 to 64")
+    return copies
+
+
+def _run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
+    """Run until done or until a signal asks to stop; errors become words and an exit code."""
+    logs.configure()
+
+    async def guarded() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await main(stop)
+
+    try:
+        asyncio.run(guarded())
+    except (CloudCopyError, BaseExceptionGroup) as caught:
+        error = _first(caught)
+        if not isinstance(error, CloudCopyError):
+            raise
+        return exits.local_failure(str(error), error.next, usage=isinstance(error, Invalid))
+    return 0
+
+
+def _first(error: BaseException) -> BaseException:
+    """The one error inside a task group's."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

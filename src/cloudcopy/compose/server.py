@@ -1,0 +1,134 @@
+"""The control plane: everything built by hand, top to bottom, then served until stopped."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import uvicorn
+
+from cloudcopy.adapters import system
+from cloudcopy.adapters.bus.local import LocalBus
+from cloudcopy.adapters.rclone.binary import find
+from cloudcopy.adapters.rclone.probe import StoreProbe
+from cloudcopy.adapters.sandbox.choose import choose
+from cloudcopy.adapters.sql.database import open_database
+from cloudcopy.adapters.sql.reads import SqlReads
+from cloudcopy.adapters.sql.store import open_store
+from cloudcopy.adapters.vault import FileVault
+from cloudcopy.compose.settings import ServerSettings, private_directory
+from cloudcopy.control import connections, keys, machines, queries, transfers
+from cloudcopy.domain.errors import Unavailable
+from cloudcopy.domain.machine import AccountId
+from cloudcopy.http.app import build_app
+from cloudcopy.http.services import Services
+
+log = structlog.get_logger()
+
+OWNER = AccountId(1)  # made by the first migration
+
+
+@asynccontextmanager
+async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIterator[Services]:
+    """Open everything the control plane uses; all is closed when this ends."""
+    data_dir = private_directory(settings.data_dir)
+    vault = await asyncio.to_thread(FileVault.at, data_dir / "master.key")
+    tools = settings.tools
+    sandbox = await choose(
+        bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox
+    )
+    probe = StoreProbe(sandbox, await find(tools.rclone))
+    bus = LocalBus()
+    now = system.utc_now
+    async with open_database(data_dir / "cloudcopy.db") as database:
+        opened, reads = partial(open_store, database), SqlReads(database)
+        yield Services(
+            open_store=opened,
+            reads=reads,
+            vault=vault,
+            bus=bus,
+            probe=probe,
+            now=now,
+            new_nonce=system.new_nonce,
+            transfers=transfers.Desk(opened, bus, now, system.new_ulid, system.new_fence),
+            connections=connections.Desk(opened, vault, probe, now),
+            machines=machines.Desk(opened, vault, bus, now),
+            keys=keys.Desk(opened, reads, vault, now),
+            queries=queries.Desk(reads, bus, vault, now),
+            public_url=settings.public_url.rstrip("/"),
+            closing=closing,
+        )
+
+
+def listening(settings: ServerSettings) -> socket.socket:
+    """A bound socket, so that the port is known, and taken, before anything else starts.
+
+    Raises:
+        Unavailable: the address is in use or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+            next=("Choose another address with --listen HOST:PORT.",),
+        ) from error
+    return bound
+
+
+def local_url(bound: socket.socket, settings: ServerSettings) -> str:
+    """The address that programs on this machine use."""
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{wildcard.get(settings.host, host)}:{bound.getsockname()[1]}"
+
+
+def url_of(bound: socket.socket, settings: ServerSettings) -> str:
+    """The address that people are told."""
+    return settings.public_url.rstrip("/") or local_url(bound, settings)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: one place decides when we stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -> None:
+    """Answer requests on `bound` until `stop`; requests under way are answered first."""
+    config = uvicorn.Config(
+        build_app(found),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=4 * 1024 * 1024,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        proxy_headers=False,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    found.closing.set()
+    server.should_exit = True
+    await serving
+
+
+async def first_key(found: Services, *, again: bool) -> str | None:
+    """A key for the owner when there is none yet, or when one is asked for; else None."""
+    if not again and await found.reads.keys(OWNER):
+        return None
+    _, text = await keys.create("owner", account=OWNER, desk=found.keys)
+    return text

@@ -1,0 +1,119 @@
+"""What an operator can choose, checked once before anything is built."""
+
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.machine import checked_label
+
+DEFAULT_DATA_DIR: Final = Path("~/.cloudcopy")
+DEFAULT_LISTEN: Final = "127.0.0.1:8420"
+DEFAULT_COPIES: Final = 4  # at once on one machine: more share the same disk and network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The programs that copies are run by.
+
+    Attributes:
+        rclone: Instead of the packaged one.
+        sandbox: ``bubblewrap`` or ``landlock``; None takes the first that works.
+        allow_unconfined: Run rclone without a sandbox where there is none.
+    """
+
+    rclone: Path | None = None
+    sandbox: str | None = None
+    allow_unconfined: bool = False
+
+    @property
+    def bwrap(self) -> Path | None:
+        found = shutil.which("bwrap")
+        return Path(found) if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The control plane's.
+
+    Attributes:
+        host, port: Where it listens; port 0 takes a free one.
+        public_url: What result URLs begin with, for servers behind a proxy.
+    """
+
+    data_dir: Path
+    host: str
+    port: int
+    public_url: str = ""
+    tools: Tools = field(default_factory=Tools)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """The agent's.
+
+    Attributes:
+        instances: Root directory by label.
+        join: A join token, needed the first time only.
+        copies: How many copies run at once.
+        local_store: Where connections of the kind `local` may lie.
+    """
+
+    data_dir: Path
+    server: str
+    name: str
+    instances: Mapping[str, Path]
+    join: str | None = None
+    copies: int = DEFAULT_COPIES
+    local_store: Path | None = None
+    tools: Tools = field(default_factory=Tools)
+
+
+def address(listen: str) -> tuple[str, int]:
+    """``HOST:PORT`` taken apart; an IPv6 host stands in brackets.
+
+    Raises:
+        Invalid: it has another form.
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise Invalid("--listen", f"{listen!r} must be HOST:PORT, for example {DEFAULT_LISTEN}")
+    return host.strip("[]"), int(port)
+
+
+def instances(words: Sequence[str]) -> dict[str, Path]:
+    """``LABEL=DIR`` words as roots by label.
+
+    Raises:
+        Invalid: a word has another form, a label stands twice, or a directory is not there.
+    """
+    roots: dict[str, Path] = {}
+    for word in words:
+        label, separator, directory = word.partition("=")
+        if not separator or not directory:
+            raise Invalid("--instance", f"{word!r} must be LABEL=DIR")
+        checked_label(label, field="--instance")
+        if label in roots:
+            raise Invalid("--instance", f"the label {label!r} stands twice")
+        root = Path(directory).expanduser().absolute()
+        if not root.is_dir():
+            raise Invalid(
+                "--instance", f"{directory} is not a directory", next=("Create it first.",)
+            )
+        roots[label] = root
+    return roots
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` if needed, for its owner only, and return it absolute."""
+    path = path.expanduser().absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def machine_name() -> str:
+    return socket.gethostname()[:120] or "machine"

@@ -1,0 +1,201 @@
+"""What people look at. Nothing here changes anything.
+
+The stored row is the truth about the state; the numbers of a running copy come from the
+bus while it remembers them, and are up to about 5 s old otherwise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.errors import Invalid, NotFound
+from cloudcopy.domain.keys import Caller, Key
+from cloudcopy.domain.machine import InstanceId, Machine, MachineId
+from cloudcopy.domain.progress import proportion
+from cloudcopy.domain.transfer import State, Transfer, TransferId
+from cloudcopy.ports.bus import Bus
+from cloudcopy.ports.clock import Clock
+from cloudcopy.ports.reads import InstanceSeen, Reads, TransferFilter, TransferSeen
+from cloudcopy.ports.vault import Vault
+
+SILENT_AFTER: Final = timedelta(seconds=60)  # three of the agent's ~20 s rounds
+RESULT_LIFE: Final = timedelta(hours=24)  # after the end; clients read within seconds
+MAX_PAGE: Final = 200
+FINISHED: Final = "Cloud Copy Operation Finished"  # what both public CLIs tell people to wait for
+_RESULT: Final = "result-url"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the functions here need, built once."""
+
+    reads: Reads
+    bus: Bus
+    vault: Vault
+    now: Clock
+
+
+async def transfer(id: TransferId, *, caller: Caller, desk: Desk) -> TransferSeen:
+    """Raises NotFound."""
+    return _fresh(await desk.reads.transfer(id, account=caller.account), desk)
+
+
+async def transfers(
+    only: TransferFilter, *, caller: Caller, desk: Desk
+) -> tuple[Sequence[TransferSeen], TransferId | None]:
+    """One page, newest first, and the cursor of the next one.
+
+    Raises:
+        Invalid: the page is empty or larger than `MAX_PAGE`.
+    """
+    if not 1 <= only.limit <= MAX_PAGE:
+        raise Invalid("limit", f"must be 1 to {MAX_PAGE}")
+    found = await desk.reads.transfers(caller.account, replace(only, limit=only.limit + 1))
+    page = [_fresh(each, desk) for each in found[: only.limit]]
+    return page, page[-1].transfer.id if len(found) > only.limit else None
+
+
+async def connections(*, caller: Caller, desk: Desk) -> Sequence[Connection]:
+    return await desk.reads.connections(caller.account)
+
+
+async def connection(reference: int | str, *, caller: Caller, desk: Desk) -> Connection:
+    """By id or by name.
+
+    Raises:
+        NotFound: says which connections the caller has.
+    """
+    if _is_id(reference):
+        return await desk.reads.connection(ConnectionId(int(reference)), account=caller.account)
+    known = await desk.reads.connections(caller.account)
+    found = next((each for each in known if each.name == reference), None)
+    if found is None:
+        names = ", ".join(f"{each.id} ({each.name})" for each in known[:20]) or "none yet"
+        raise NotFound("connection", str(reference)[:80], next=(f"Yours are: {names}.",))
+    return found
+
+
+async def machines(*, caller: Caller, desk: Desk) -> Sequence[Machine]:
+    return await desk.reads.machines(caller.account)
+
+
+async def machine(id: MachineId, *, caller: Caller, desk: Desk) -> Machine:
+    """Raises NotFound."""
+    return await desk.reads.machine(id, account=caller.account)
+
+
+async def instances(*, caller: Caller, desk: Desk) -> Sequence[InstanceSeen]:
+    return [_fresh_instance(each, desk) for each in await desk.reads.instances(caller.account)]
+
+
+async def instance(reference: int | str, *, caller: Caller, desk: Desk) -> InstanceSeen:
+    """By id or by label.
+
+    Raises:
+        NotFound: says which instances the caller has.
+        Invalid: the label is on several machines.
+    """
+    if _is_id(reference):
+        seen = await desk.reads.instance(InstanceId(int(reference)), account=caller.account)
+        return _fresh_instance(seen, desk)
+    known = await desk.reads.instances(caller.account)
+    found = [each for each in known if each.instance.label == reference]
+    if not found:
+        names = ", ".join(f"{each.instance.id} ({each.instance.label})" for each in known[:20])
+        raise NotFound(
+            "instance", str(reference)[:80], next=(f"Yours are: {names or 'none yet'}.",)
+        )
+    if len(found) > 1:
+        ids = ", ".join(str(each.instance.id) for each in found)
+        raise Invalid("instance", f"{reference!r} is on several machines; use an id: {ids}")
+    return _fresh_instance(found[0], desk)
+
+
+async def keys(*, caller: Caller, desk: Desk) -> Sequence[Key]:
+    return await desk.reads.keys(caller.account)
+
+
+def silent(seen_at: datetime | None, *, now: Clock) -> bool:
+    """Whether the machine has not been heard lately. Silent is not dead."""
+    return seen_at is None or now() - seen_at > SILENT_AFTER
+
+
+def status_msg(seen: TransferSeen | None) -> str:
+    """The state of an instance's latest copy in the compatible API's words, state first."""
+    if seen is None:
+        return ""
+    match seen.transfer.state:
+        case State.SUCCEEDED:
+            return FINISHED
+        case State.FAILED:
+            return f"Cloud Copy Operation Failed: {seen.transfer.reason}".replace(
+                FINISHED, "it finished"
+            )
+        case State.CANCELLED:
+            return "Cloud Copy Operation Canceled"
+        case State.CANCELLING:
+            return "Cloud Copy: canceling"
+        case State.QUEUED:
+            return "Cloud Copy: queued"
+        case State.RUNNING:
+            numbers = seen.progress
+            if numbers is None or not numbers.bytes_total:
+                return "Cloud Copy: 0%"
+            done = proportion(numbers.bytes_done, numbers.bytes_total)
+            return f"Cloud Copy: {numbers.percent}% {done}"
+
+
+def result_token(transfer: Transfer, *, vault: Vault) -> str:
+    """The unguessable end of the transfer's result URL; the same each time."""
+    return f"{transfer.id}.{vault.digest(_RESULT, transfer.id)[:24].hex()}"
+
+
+async def result_text(token: str, *, desk: Desk) -> str:
+    """What became of a copy, as plain text for whoever holds its result URL.
+
+    Raises:
+        NotFound: forged, expired, unknown or not finished yet: one answer for all.
+    """
+    id, _, proof = token.partition(".")
+    if not proof.isascii() or not desk.vault.same(
+        proof.encode(), desk.vault.digest(_RESULT, id)[:24].hex().encode()
+    ):
+        raise _no_result()
+    try:
+        found = (await desk.reads.transfer(TransferId(id), account=None)).transfer
+    except NotFound:
+        raise _no_result() from None
+    if found.ended_at is None or desk.now() - found.ended_at > RESULT_LIFE:
+        raise _no_result()
+    return _told(found)
+
+
+def _told(found: Transfer) -> str:
+    headline = {
+        State.SUCCEEDED: FINISHED,
+        State.FAILED: f"Cloud Copy Operation Failed: {found.reason}",
+    }.get(found.state, "Cloud Copy Operation Canceled")
+    lines = [headline]
+    if found.result:
+        lines += [found.result.summary, *found.result.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _no_result() -> NotFound:
+    return NotFound("result", "behind this address")
+
+
+def _is_id(reference: int | str) -> bool:
+    return isinstance(reference, int) or (reference.isascii() and reference.isdigit())
+
+
+def _fresh(seen: TransferSeen, desk: Desk) -> TransferSeen:
+    if seen.transfer.state.final:
+        return replace(seen, progress=None)
+    return replace(seen, progress=desk.bus.latest(seen.transfer.id) or seen.progress)
+
+
+def _fresh_instance(seen: InstanceSeen, desk: Desk) -> InstanceSeen:
+    return replace(seen, latest=_fresh(seen.latest, desk)) if seen.latest else seen

@@ -1,0 +1,203 @@
+"""The agents' WebSocket: login, then desired state down and reports up.
+
+One socket per machine speaks: the newest epoch wins, and an older socket is told so at its
+next round or message and closed.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from cloudcopy.control import machines, reports, sweeps
+from cloudcopy.domain.errors import CloudCopyError, Forbidden
+from cloudcopy.domain.machine import MachineId
+from cloudcopy.http.services import Services, socket_services
+from cloudcopy.ports.bus import Doorbell
+from cloudcopy.wire import agent as wire
+
+log = structlog.get_logger()
+router = APIRouter()
+
+ROUND_SECONDS: Final = 20.0  # between full rounds, give or take a quarter so that agents spread
+LOGIN_SECONDS: Final = 10.0
+KEEP_EVERY: Final = timedelta(seconds=5)  # how often a copy's numbers are stored
+REFUSED: Final = 4403  # private close codes are 4000 to 4999 (RFC 6455)
+SUPERSEDED: Final = 4409
+GOING_AWAY: Final = 1001
+
+M = TypeVar("M", bound=wire.Message)
+
+
+@router.websocket("/v1/agent")
+async def speak(socket: WebSocket) -> None:
+    """Serve one agent until either side goes."""
+    app = socket_services(socket)
+    await socket.accept()
+    try:
+        async with asyncio.timeout(LOGIN_SECONDS):
+            line = await _log_in(socket, app)
+    except (CloudCopyError, msgspec.DecodeError, TimeoutError) as error:
+        log.warning("agent refused", reason=str(error))
+        await socket.send_bytes(wire.pack(wire.Bye(reason=str(error) or "login took too long")))
+        await socket.close(REFUSED)
+        return
+    except WebSocketDisconnect:
+        return
+    with app.bus.listen(line.machine) as bell:
+        await line.serve(bell)
+
+
+async def _log_in(socket: WebSocket, app: Services) -> "Line":
+    hello = await _expect(socket, wire.Hello)
+    nonce = app.new_nonce()
+    await socket.send_bytes(wire.pack(wire.Challenge(nonce=nonce)))
+    proof = await _expect(socket, wire.Proof)
+    machine, epoch = await machines.log_in(hello, proof, nonce, desk=app.machines)
+    told = await _expect(socket, wire.Announce)
+    ids = await machines.announce(told, machine=machine.id, desk=app.machines)
+    await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
+    log.info("agent connected", machine=machine.id, epoch=epoch)
+    app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
+    return Line(socket, app, machine.id, epoch)
+
+
+async def _expect(socket: WebSocket, kind: type[M]) -> M:
+    message = wire.from_agent(await socket.receive_bytes())
+    if not isinstance(message, kind):
+        raise Forbidden(f"expected {kind.__name__}, got {type(message).__name__}")
+    return message
+
+
+class Superseded(Exception):
+    """A newer socket of the same machine has logged in."""
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    """The one error inside a task group's."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@dataclass
+class Line:
+    """One logged-in socket."""
+
+    socket: WebSocket
+    app: Services
+    machine: MachineId
+    epoch: int
+    _told: set[tuple[str, int, str]] = field(default_factory=set, init=False)
+    _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def serve(self, bell: Doorbell) -> None:
+        """Until the agent goes, a newer socket takes over, or the server closes."""
+        down = asyncio.create_task(self._send_desired(bell))
+        up = asyncio.create_task(self._receive())
+        closing = asyncio.create_task(self.app.closing.wait())
+        done, rest = await asyncio.wait({down, up, closing}, return_when=asyncio.FIRST_COMPLETED)
+        for each in rest:
+            each.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await self._close(next(iter(done)))
+
+    async def _close(self, ended: "asyncio.Task[None] | asyncio.Task[object]") -> None:
+        error = _first(ended.exception())
+        code, words = GOING_AWAY, "the server is shutting down"
+        match error:
+            case WebSocketDisconnect():
+                return
+            case Superseded():
+                code, words = SUPERSEDED, "a newer connection of this machine took over"
+            case CloudCopyError() | msgspec.DecodeError():
+                code, words = REFUSED, str(error)
+            case Exception():
+                log.error("agent socket failed", machine=self.machine, exc_info=error)
+                code, words = 1011, "the server failed"
+        try:
+            await self._send(wire.Bye(reason=words))
+            await self.socket.close(code)
+        except (WebSocketDisconnect, RuntimeError):
+            return  # it was gone already
+
+    async def _send(self, message: wire.Message) -> None:
+        async with self._sending:
+            await self.socket.send_bytes(wire.pack(message))
+
+    async def _send_desired(self, bell: Doorbell) -> None:
+        """Everything at once and on each round; what is new on each ring."""
+        full = True
+        while True:
+            if not await machines.is_current(self.machine, self.epoch, desk=self.app.machines):
+                raise Superseded
+            orders = await reports.desired(self.machine, reads=self.app.reads)
+            keys = {(each.transfer, each.attempt, each.want): each for each in orders}
+            fresh = orders if full else [keys[key] for key in keys if key not in self._told]
+            if fresh or full:
+                await self._send(wire.Desired(full=full, orders=fresh))
+            self._told = set(keys)
+            rung = await bell.wait(ROUND_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
+            full = not rung
+
+    async def _receive(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                message = wire.from_agent(await self.socket.receive_bytes())
+                group.create_task(self._hear(message))
+
+    async def _hear(self, message: wire.FromAgent) -> None:
+        match message:
+            case wire.Report():
+                await self._report(message)
+            case wire.ProgressNow():
+                await self._progress(message)
+            case wire.NeedBackend():
+                await self._send(
+                    await reports.grant(
+                        message,
+                        machine=self.machine,
+                        reads=self.app.reads,
+                        open_store=self.app.open_store,
+                        vault=self.app.vault,
+                    )
+                )
+            case _:
+                raise Forbidden(f"{type(message).__name__} is not expected after the login")
+
+    async def _report(self, report: wire.Report) -> None:
+        app = self.app
+        await sweeps.before(
+            report,
+            reads=app.reads,
+            open_store=app.open_store,
+            vault=app.vault,
+            probe=app.probe,
+        )
+        ended = await reports.apply(
+            report, machine=self.machine, open_store=app.open_store, bus=app.bus, now=app.now
+        )
+        if ended is not None:
+            self._kept_at.pop(ended.id, None)
+        ack = wire.Ack(transfer=report.transfer, attempt=report.attempt, kind=report.kind)
+        await self._send(ack)
+
+    async def _progress(self, told: wire.ProgressNow) -> None:
+        last = self._kept_at.get(told.transfer)
+        keep = last is None or self.app.now() - last >= KEEP_EVERY
+        if keep:
+            self._kept_at[told.transfer] = self.app.now()
+        await reports.note(
+            told,
+            open_store=self.app.open_store,
+            bus=self.app.bus,
+            now=self.app.now,
+            keep=keep,
+        )

@@ -1,0 +1,136 @@
+"""The one place where an error becomes an HTTP answer.
+
+The compatible surface (everything under /api) answers with its own object, which its
+clients need to explain themselves: `msg` is always there and never empty. Everything else
+answers with problem+json (RFC 9457).
+"""
+
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from cloudcopy.domain import errors
+
+log = structlog.get_logger()
+
+STATUS: Final[dict[type[errors.CloudCopyError], int]] = {
+    errors.Invalid: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.StoreUnreachable: 422,
+    errors.Rejected: 422,
+    errors.Unavailable: 503,
+}
+_TITLES: Final = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    422: "Invalid",
+    503: "Unavailable",
+}
+RETRY_SECONDS: Final = 1  # a locked database is free again within that
+
+
+def status_of(error: errors.CloudCopyError) -> int:
+    """The status for `error`: the nearest ancestor in `STATUS` decides."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` one of the two shapes."""
+    app.add_exception_handler(errors.CloudCopyError, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.CloudCopyError)  # noqa: S101
+    status = status_of(error)
+    if _compatible(request) and status == STATUS[errors.Invalid]:
+        status = 400  # its clients read 422 as "this job exists already"
+    return _answer(
+        request, status, error.code, str(error), retryable=error.retryable, next=error.next
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: no such route, wrong method."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    detail = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.method} is not possible at {request.url.path}.",
+    }.get(error.status_code, str(error.detail))
+    code = {404: "no_such_route", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    return _answer(request, error.status_code, code, detail, headers=error.headers)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """A body or a parameter that has the wrong form."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    broken_json = first["type"] == "json_invalid"
+    status = 400 if broken_json or _compatible(request) else 422
+    code = "bad_json" if broken_json else "invalid"
+    detail = "The body is not JSON." if broken_json else f"{place}: {first['msg']}"
+    return _answer(request, status, code, detail)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return _answer(
+        request,
+        500,
+        "internal",
+        "Something went wrong here; it has been logged.",
+        next=("Try again; if it stays, report it with the server's log.",),
+    )
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    retryable: bool = False,
+    next: tuple[str, ...] = (),
+    headers: Any = None,
+) -> Response:
+    sent = dict(headers or {})
+    if status == STATUS[errors.Unavailable]:
+        sent["Retry-After"] = str(RETRY_SECONDS)
+    if _compatible(request):
+        msg = " ".join((detail, *next)).strip() or "The request was refused."
+        return JSONResponse(
+            {"success": False, "error": code, "msg": msg}, status_code=status, headers=sent
+        )
+    if status == STATUS[errors.Unauthenticated]:
+        sent["WWW-Authenticate"] = "Bearer"
+    body = {
+        "type": f"/docs/errors#{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "retryable": retryable,
+        "next": list(next),
+    }
+    return JSONResponse(
+        body, status_code=status, headers=sent, media_type="application/problem+json"
+    )
+
+
+def _compatible(request: Request) -> bool:
+    return request.url.path.startswith("/api/")

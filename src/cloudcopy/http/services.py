@@ -1,0 +1,53 @@
+"""Everything the routes may use, built once by `compose` and kept on the application."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request, WebSocket
+
+from cloudcopy.control import connections, keys, machines, queries, transfers
+from cloudcopy.ports.bus import Bus
+from cloudcopy.ports.clock import Clock
+from cloudcopy.ports.engine import Probe
+from cloudcopy.ports.reads import Reads
+from cloudcopy.ports.store import OpenStore
+from cloudcopy.ports.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The use cases' desks and the ports behind them.
+
+    Attributes:
+        new_nonce: 256 random bits for an agent's login challenge.
+        public_url: What result URLs begin with; empty means the address of the request.
+        closing: Set when the server shuts down: sockets of agents end then.
+    """
+
+    open_store: OpenStore
+    reads: Reads
+    vault: Vault
+    bus: Bus
+    probe: Probe
+    now: Clock
+    new_nonce: Callable[[], bytes]
+    transfers: transfers.Desk
+    connections: connections.Desk
+    machines: machines.Desk
+    keys: keys.Desk
+    queries: queries.Desk
+    public_url: str
+    closing: asyncio.Event
+
+
+def services(request: Request) -> Services:
+    """The application's services, for a route."""
+    found: Services = request.app.state.services
+    return found
+
+
+def socket_services(socket: WebSocket) -> Services:
+    """The application's services, for a WebSocket."""
+    found: Services = socket.app.state.services
+    return found

@@ -1,0 +1,72 @@
+"""Reading the compatible API's loose bodies: one clear refusal for each wrong field."""
+
+import json
+from typing import Any
+
+from fastapi import Request
+
+from cloudcopy.domain.errors import Invalid
+
+
+async def read(request: Request) -> dict[str, Any]:
+    """The JSON object in the body; an empty body is an empty object.
+
+    Raises:
+        Invalid: it is not JSON, or not an object.
+    """
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        raise Invalid("body", "is not JSON", code="bad_json") from None
+    if not isinstance(parsed, dict):
+        raise Invalid("body", "must be a JSON object", code="bad_json")
+    return parsed
+
+
+def text(body: dict[str, Any], field: str) -> str:
+    """A required text.
+
+    Raises:
+        Invalid: it is missing, null, or something else. An option that was not given on the
+            command line arrives as null.
+    """
+    value = body.get(field)
+    if value is None:
+        raise Invalid(field, "is missing", code=f"missing_{field}")
+    if not isinstance(value, str):
+        raise Invalid(field, "must be a string", code=f"bad_{field}")
+    return value
+
+
+def id_(body: dict[str, Any], field: str, *, code: str) -> int:
+    """A required id: a number or its decimal text, also in the forms ``C.101`` and ``101:/path``.
+
+    Raises:
+        Invalid: it is missing or no id.
+    """
+    value = body.get(field)
+    if value is None or value == "":
+        raise Invalid(field, "is missing", code=f"missing_{field}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    written = str(value).partition(":")[0].removeprefix("C.")
+    if not (written.isascii() and written.isdigit() and len(written) <= 18):
+        raise Invalid(field, f"{str(value)[:40]!r} is not an id", code=code)
+    return int(written)
+
+
+def flags(body: dict[str, Any]) -> list[str]:
+    """The flags' words; absent or null is none.
+
+    Raises:
+        Invalid: it is not a list of strings.
+    """
+    value = body.get("flags")
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise Invalid("flags", "must be a list of strings", code="bad_flag")
+    return value

@@ -1,0 +1,87 @@
+"""What people look at: read-only, joined, never held against writers.
+
+The contract suite is `tests/contracts/test_reads.py`. Ids that belong to another
+account are not found. Lists are newest first unless they say otherwise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.keys import Key, KeyId
+from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
+from cloudcopy.domain.progress import Progress
+from cloudcopy.domain.transfer import State, Transfer, TransferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSeen:
+    """A transfer with the names of what it joins and its stored numbers (up to ~5 s old)."""
+
+    transfer: Transfer
+    instance_label: str
+    connection_name: str
+    cloud_type: str
+    machine_seen_at: datetime | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSeen:
+    """An instance with its machine and its latest transfer (by creation), if any."""
+
+    instance: Instance
+    machine_name: str
+    machine_seen_at: datetime | None
+    latest: TransferSeen | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFilter:
+    """Which transfers to list; None means any."""
+
+    states: frozenset[State] | None = None
+    instance: InstanceId | None = None
+    connection: ConnectionId | None = None
+    before: TransferId | None = None  # the cursor: only ids below it
+    limit: int = 50
+
+
+class Reads(Protocol):
+    async def transfer(self, id: TransferId, *, account: AccountId | None) -> TransferSeen:
+        """Raises NotFound. None is any account: for result URLs, whose token is the proof."""
+        ...
+
+    async def transfers(
+        self, account: AccountId, only: TransferFilter
+    ) -> Sequence[TransferSeen]: ...
+
+    async def live(self, machine: MachineId) -> Sequence[TransferSeen]:
+        """Every transfer of the machine that has not ended, oldest first."""
+        ...
+
+    async def connections(self, account: AccountId) -> Sequence[Connection]: ...
+
+    async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
+        """Raises NotFound."""
+        ...
+
+    async def machines(self, account: AccountId) -> Sequence[Machine]: ...
+
+    async def machine(self, id: MachineId, *, account: AccountId) -> Machine:
+        """Raises NotFound."""
+        ...
+
+    async def instances(
+        self, account: AccountId, *, machine: MachineId | None = None
+    ) -> Sequence[InstanceSeen]: ...
+
+    async def instance(self, id: InstanceId, *, account: AccountId) -> InstanceSeen:
+        """Raises NotFound."""
+        ...
+
+    async def keys(self, account: AccountId) -> Sequence[Key]: ...
+
+    async def key(self, id: KeyId) -> Key | None: ...

@@ -1,0 +1,186 @@
+"""The state of record, as the use cases change it.
+
+One `Store` value is one transaction. Every adapter passes
+`tests/contracts/test_store.py`; a promise not tested there is not a promise.
+Whatever belongs to another account is not found.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.keys import Key, KeyId
+from cloudcopy.domain.machine import (
+    AccountId,
+    Announced,
+    Instance,
+    InstanceId,
+    Machine,
+    MachineId,
+)
+from cloudcopy.domain.progress import Progress
+from cloudcopy.domain.transfer import Transfer, TransferId
+from cloudcopy.ports.vault import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a repeated submission the same submission.
+
+    Attributes:
+        key: The caller's Idempotency-Key; unique in the account for ever.
+        order: A digest of the order; unique in the account while its transfer is live.
+            None where the same copy may be ordered twice.
+        body: A digest of the request, to tell the same key with another body.
+    """
+
+    key: str | None = None
+    order: str | None = None
+    body: str = ""
+
+
+class Transfers(Protocol):
+    async def add(self, transfer: Transfer, once: Once) -> Transfer:
+        """Insert `transfer`, or return the one that `once` says it repeats.
+
+        Raises:
+            Conflict: ``idempotency_key_reused``: the same key came with another body.
+        """
+        ...
+
+    async def get(self, id: TransferId, *, account: AccountId | None = None) -> Transfer:
+        """Read one and hold it against other writers until the end; None is any account.
+
+        Raises:
+            NotFound: no such transfer.
+        """
+        ...
+
+    async def save(self, transfer: Transfer, *, was: Transfer) -> bool:
+        """Write `transfer` if the row still has the state, attempt and fence of `was`.
+
+        Returns:
+            False when it has not: somebody else was first, and nothing was written.
+        """
+        ...
+
+    async def live(self, machine: MachineId) -> Sequence[Transfer]:
+        """Every transfer of the machine that has not ended, oldest first."""
+        ...
+
+    async def live_of(self, instance: InstanceId) -> Sequence[Transfer]:
+        """Every transfer of the instance that has not ended, oldest first."""
+        ...
+
+    async def live_on(self, connection: ConnectionId) -> Sequence[Transfer]:
+        """Every transfer of the connection that has not ended, oldest first."""
+        ...
+
+    async def note(self, id: TransferId, fence: str, progress: Progress, *, at: datetime) -> None:
+        """Keep the latest numbers of a live attempt. A stale fence changes nothing."""
+        ...
+
+
+class Connections(Protocol):
+    async def add(
+        self,
+        *,
+        account: AccountId,
+        name: str,
+        cloud_type: str,
+        root: str,
+        shown: Mapping[str, str],
+        at: datetime,
+    ) -> Connection:
+        """Insert without secrets; `seal` follows once the id is known.
+
+        Raises:
+            Conflict: ``name_taken``.
+        """
+        ...
+
+    async def seal(self, id: ConnectionId, sealed: Sealed) -> None: ...
+
+    async def get(self, id: ConnectionId, *, account: AccountId) -> Connection:
+        """Raises NotFound."""
+        ...
+
+    async def sealed(self, id: ConnectionId) -> Sealed:
+        """Raises NotFound."""
+        ...
+
+    async def remove(self, id: ConnectionId) -> None:
+        """Forget its secrets for ever and its name from lists; old transfers still show it."""
+        ...
+
+
+class Machines(Protocol):
+    async def add_token(
+        self, digest: bytes, *, account: AccountId, expires_at: datetime
+    ) -> None: ...
+
+    async def enrol(self, digest: bytes, *, public_key: bytes, name: str, at: datetime) -> Machine:
+        """Trade a join token for a machine. The same token with the same key, again, is the
+        same machine: an answer that was lost can be asked for once more.
+
+        Raises:
+            Forbidden: the token is unknown, expired, or was used with another key.
+        """
+        ...
+
+    async def get(self, id: MachineId, *, account: AccountId | None = None) -> Machine:
+        """Raises NotFound."""
+        ...
+
+    async def connected(self, id: MachineId, *, at: datetime) -> int:
+        """Draw the next epoch for a socket that has just proven its key."""
+        ...
+
+    async def seen(self, id: MachineId, *, at: datetime) -> None: ...
+
+    async def announce(
+        self, id: MachineId, instances: Sequence[Announced], *, at: datetime
+    ) -> Sequence[Instance]:
+        """Create or update the machine's instances by label; those not named become OFFLINE.
+        Returns the named ones, in order."""
+        ...
+
+    async def instance(self, id: InstanceId, *, account: AccountId) -> Instance:
+        """Raises NotFound."""
+        ...
+
+
+class Keys(Protocol):
+    async def add(self, key: Key) -> None: ...
+
+    async def get(self, id: KeyId) -> Key | None: ...
+
+    async def revoke(self, id: KeyId, *, account: AccountId, at: datetime) -> None:
+        """Idempotent. Raises NotFound."""
+        ...
+
+
+class Store(Protocol):
+    """One transaction over everything. The parts share it."""
+
+    @property
+    def transfers(self) -> Transfers: ...
+    @property
+    def connections(self) -> Connections: ...
+    @property
+    def machines(self) -> Machines: ...
+    @property
+    def keys(self) -> Keys: ...
+
+
+class OpenStore(Protocol):
+    def __call__(self) -> AbstractAsyncContextManager[Store]:
+        """Begin a write. Commits on a clean exit; rolls back on any exception.
+
+        Raises:
+            Unavailable: the database cannot be reached or stayed locked.
+        """
+        ...

@@ -1,0 +1,183 @@
+"""What an agent and the control plane say to each other, over one WebSocket.
+
+Each message is one binary frame: a msgpack map with its kind under ``"type"``. Fields
+may be added with a default; a change that an older peer would misread raises `PROTOCOL`.
+
+    agent                                control plane
+    Hello(machine)                  ->
+                                    <-   Challenge(nonce)
+    Proof(signature of the nonce)   ->
+    Announce(instances)             ->
+                                    <-   Welcome(epoch, ids)
+                                    <-   Desired(every live order)           on connect, every ~20 s
+                                    <-   Desired(what is new)                on a doorbell
+    NeedBackend                     ->                                       just before a start
+                                    <-   BackendGranted | BackendRefused
+    Report (until acknowledged)     ->
+                                    <-   Ack
+    ProgressNow (lossy, about 1 Hz) ->
+                                    <-   Bye                              a newer socket took over
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+PROTOCOL: Final = 1
+MAX_FRAME_BYTES: Final = 4 * 1024 * 1024  # about 8,000 orders
+CHALLENGE_CONTEXT: Final = b"cloudcopy agent login v1\0"  # so that a signature serves nothing else
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Anything sent on the socket."""
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello"):
+    protocol: int
+    machine: int
+
+
+class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
+    nonce: bytes
+
+
+class Proof(Message, frozen=True, kw_only=True, tag="proof"):
+    signature: bytes  # Ed25519 over CHALLENGE_CONTEXT + nonce
+
+
+class AnnouncedInstance(msgspec.Struct, frozen=True):
+    label: str
+    root: str
+    actual_status: str
+
+
+class Announce(Message, frozen=True, kw_only=True, tag="announce"):
+    instances: list[AnnouncedInstance]
+
+
+class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
+    epoch: int
+    instances: dict[str, int]  # id by label
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One live transfer as its agent must know it. No credentials."""
+
+    transfer: str
+    attempt: int
+    fence: str
+    want: Literal["run", "stop"]
+    instance: str  # its label
+    direction: str
+    local: str
+    remote: str
+    flags: list[str]
+
+
+class Desired(Message, frozen=True, kw_only=True, tag="desired"):
+    """`full` says that a live transfer which is not in `orders` is no longer wanted."""
+
+    full: bool
+    orders: list[Order]
+
+
+class NeedBackend(Message, frozen=True, kw_only=True, tag="need_backend"):
+    transfer: str
+    attempt: int
+    fence: str
+
+
+class BackendGranted(Message, frozen=True, kw_only=True, tag="backend_granted"):
+    """The store with its secrets, for memory only. Never log this message."""
+
+    transfer: str
+    attempt: int
+    backend: str
+    options: dict[str, str]
+    root: str  # prefix of every path in the connection; empty for the whole store
+
+    def __repr__(self) -> str:
+        return f"BackendGranted({self.transfer}, attempt {self.attempt}, {self.backend})"
+
+
+class BackendRefused(Message, frozen=True, kw_only=True, tag="backend_refused"):
+    transfer: str
+    attempt: int
+    reason: str
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """`domain.progress.Result`, field for field."""
+
+    listed: int = 0
+    copied: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    failed: int = 0
+    skipped: list[tuple[str, int]] = []
+    bytes_copied: int = 0
+    verified: str = "nothing"
+    hash: str = ""
+    dry_run: bool = False
+    notes: list[str] = []
+    interrupted: bool = False
+
+
+class Report(Message, frozen=True, kw_only=True, tag="report"):
+    """A fact about one attempt. Repeated until acknowledged."""
+
+    transfer: str
+    attempt: int
+    fence: str
+    kind: Literal["started", "succeeded", "failed", "stopped"]
+    at: datetime
+    reason: str = ""
+    result: Numbers | None = None
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    transfer: str
+    attempt: int
+    kind: str
+
+
+class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
+    transfer: str
+    attempt: int
+    fence: str
+    phase: str
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    rate: float = 0.0
+    eta_seconds: int | None = None
+    errors: int = 0
+    current: list[tuple[str, int, int]] = []
+
+
+class Bye(Message, frozen=True, kw_only=True, tag="bye"):
+    reason: str
+
+
+FromAgent = Hello | Proof | Announce | NeedBackend | Report | ProgressNow
+FromServer = Challenge | Welcome | Desired | BackendGranted | BackendRefused | Ack | Bye
+
+_encoder = msgspec.msgpack.Encoder()
+_from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)
+_from_server: msgspec.msgpack.Decoder[FromServer] = msgspec.msgpack.Decoder(FromServer)
+
+
+def pack(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def from_agent(frame: bytes) -> FromAgent:
+    """Raises msgspec.DecodeError (of which ValidationError is one) for anything else."""
+    return _from_agent.decode(frame)
+
+
+def from_server(frame: bytes) -> FromServer:
+    """Raises msgspec.DecodeError (of which ValidationError is one) for anything else."""
+    return _from_server.decode(frame)
