@@ -87,7 +87,7 @@ def seaweed() -> Iterator[S3]:
     Raises:
         RuntimeError: it did not start; says what it wrote last.
     """
-    directory = Path(tempfile.mkdtemp(prefix="cloudcopy-s3-", dir=_place()))
+    directory = Path(tempfile.mkdtemp(prefix="cloudcopy-s3-", dir=roomy_directory()))
     try:
         with _started(directory) as store:
             yield store
@@ -102,8 +102,8 @@ def _remove_sockets(ports: list[int]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _place() -> Path | None:
-    """Where the data goes: memory if it has room, else the usual directory."""
+def roomy_directory() -> Path | None:
+    """Memory, if it has room; None is the usual place for temporary files."""
     if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > ROOM_BYTES:
         return _MEMORY
     return None

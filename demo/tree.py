@@ -63,7 +63,7 @@ def _small_name(number: int) -> str:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """SHA-256 of every file by its path below `root`. Directories have no entry: stores have none."""
+    """SHA-256 of every file by its path below `root`; directories have none, as in stores."""
     found: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
         if path.is_file():

@@ -50,7 +50,7 @@ def test_every_dependency_is_locked():
     for name, wanted in locks.items():
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         locked = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
-        assert {re.split(r"[=<>]", each)[0] for each in wanted} <= locked, name
+        assert {re.split(r"[\[=<>]", each)[0] for each in wanted} <= locked, name
 
 
 def test_what_is_installed_to_run_is_what_is_installed_to_develop():

@@ -72,6 +72,7 @@ async def carry_out(
             Result(interrupted=True),
         )
     report = _report(order, end, bench.now)
+    log.info("copy ended", transfer=order.transfer, attempt=order.attempt, kind=report.kind)
     await bench.journal.ended(report)
     bench.outbox.hold(report)
 
@@ -114,6 +115,7 @@ async def _copy(order: Order, stop: asyncio.Event, *, resumed: bool, bench: Benc
     )
     await bench.journal.started(order.transfer, order.attempt)
     bench.outbox.hold(_started(order, bench.now))
+    log.info("copy started", transfer=order.transfer, attempt=order.attempt, resumed=resumed)
     async with aclosing(bench.engine.run(copy, stop)) as events:
         async for event in events:
             if not isinstance(event, Progress):

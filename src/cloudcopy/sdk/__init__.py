@@ -1,0 +1,57 @@
+"""The Python client of a cloudcopy server."""
+
+from cloudcopy.sdk.client import Client
+from cloudcopy.sdk.errors import (
+    ApiError,
+    CloudCopyError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+)
+from cloudcopy.wire.v1 import (
+    ConnectionTest,
+    ConnectionView,
+    CreatedKey,
+    CurrentFileView,
+    DirectionName,
+    GivenUp,
+    InstanceView,
+    JoinToken,
+    KeyView,
+    MachineView,
+    ProgressView,
+    ResultView,
+    StateName,
+    TransferView,
+)
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "CloudCopyError",
+    "Conflict",
+    "ConnectionTest",
+    "ConnectionView",
+    "CreatedKey",
+    "CurrentFileView",
+    "DirectionName",
+    "Forbidden",
+    "GivenUp",
+    "InstanceView",
+    "Invalid",
+    "JoinToken",
+    "KeyView",
+    "MachineView",
+    "NotFound",
+    "ProgressView",
+    "ResultView",
+    "StateName",
+    "TransferView",
+    "Unauthenticated",
+    "Unavailable",
+    "Unreachable",
+]

@@ -1,6 +1,7 @@
 """Real cells with a real rclone in them, and what can be asked of one from outside."""
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -108,12 +109,22 @@ class Cell:
         assert isinstance(parsed, dict)
         return parsed
 
+    async def errors(self) -> int:
+        """So far. A directory that rclone may not read is an error but no answer."""
+        return int((await self.rc("core/stats"))["errors"])
+
     async def ready(self) -> None:
+        """Until it answers: the socket is there a moment before rclone listens on it."""
         ended = asyncio.ensure_future(self.confined.wait())
-        while not (self.run / "rc.sock").exists():
-            assert not ended.done(), "rclone ended at once"
-            await asyncio.wait({ended}, timeout=0.005)
-        ended.cancel()
+        try:
+            while not ended.done():
+                with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                    await self.rc("rc/noop")
+                    return
+                await asyncio.wait({ended}, timeout=0.005)
+        finally:
+            ended.cancel()
+        raise AssertionError("rclone ended at once")
 
 
 class _Directory:

@@ -188,9 +188,9 @@ def _run(plan: Plan) -> None:
     _die_with(plan["parent"])
     if plan["cwd"] is not None:
         os.fchdir(plan["cwd"])
+    _inherit_only(plan["keep"])
     if plan["rules"] is not None:
         _restrict(plan["rules"])
-    _inherit_only(plan["keep"])
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them; programs must not
         signal.signal(number, signal.SIG_DFL)
     os.execve(plan["program"], plan["argv"], plan["env"])  # noqa: S606 - no shell is the point

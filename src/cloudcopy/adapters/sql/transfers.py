@@ -113,6 +113,6 @@ class SqlTransfers:
         c = transfers.c
         await self._connection.execute(
             update(transfers)
-            .where(c.id == id, c.state.in_(rows.LIVE))
+            .where(c.id == id, c.fence == fence, c.state.in_(rows.LIVE))
             .values(progress=rows.as_json(progress), progress_at=at)
         )

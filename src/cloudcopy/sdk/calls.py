@@ -1,0 +1,151 @@
+"""One call to the server: sent, tried again where that is safe, and read.
+
+A call is tried again only when it cannot do its work twice. That is so for reads and for
+calls that carry an Idempotency-Key; any other call is tried again only when it was never
+sent, or was answered 429 or 503, with which the server says that nothing was started.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from cloudcopy.sdk.errors import ApiError, CloudCopyError, Unreachable, kind_of
+from cloudcopy.wire.v1 import Problem
+
+Sleep = Callable[[float], Awaitable[None]]  # seconds
+
+TRIES: Final = 5
+FIRST_PAUSE_SECONDS: Final = 0.25  # doubled each time: a server that restarts is back in 4 s
+LONGEST_PAUSE_SECONDS: Final = 30.0  # asked to wait for longer, we say so instead
+
+_TEMPORARY = frozenset({429, 502, 503, 504})
+_NOTHING_STARTED = frozenset({429, 503})
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+View = TypeVar("View", bound=BaseModel)
+
+
+class Calls:
+    """Sends calls to one server, with one key."""
+
+    def __init__(self, http: httpx2.AsyncClient, *, server: str, sleep: Sleep) -> None:
+        self._http = http
+        self._server = server  # for error messages
+        self.sleep = sleep
+
+    async def get(
+        self, path: str, view: type[View], params: Mapping[str, str | int] | None = None
+    ) -> View:
+        return self._read(await self._send("GET", path, params=params, repeatable=True), view)
+
+    async def post(
+        self,
+        path: str,
+        view: type[View],
+        *,
+        body: object = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> View:
+        answer = await self._send(
+            "POST", path, body=body, params=params, headers=headers, repeatable=repeatable
+        )
+        return self._read(answer, view)
+
+    async def delete(self, path: str) -> None:
+        await self._send("DELETE", path, repeatable=False)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool,
+        body: object = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """The server's answer below 300, after at most `TRIES` tries.
+
+        Raises:
+            ApiError: the server refused.
+            Unreachable: no answer came.
+        """
+        pause = FIRST_PAUSE_SECONDS
+        for left in range(TRIES - 1, -1, -1):
+            error: CloudCopyError
+            wait: float | None = pause
+            try:
+                answer = await self._http.request(
+                    method, path, json=body, params=params, headers=headers
+                )
+            except httpx2.RequestError as cause:
+                error = self._no_answer(cause)
+                error.__cause__ = cause
+                again = repeatable or isinstance(cause, _NEVER_SENT)
+            else:
+                if answer.is_success:
+                    return answer
+                error = self._refusal(answer)
+                wait = _asked_wait(answer, otherwise=pause)
+                again = answer.status_code in (_TEMPORARY if repeatable else _NOTHING_STARTED)
+            if not (left and again and wait is not None):
+                raise error
+            await self.sleep(wait)
+            pause *= 2
+        raise AssertionError(method)
+
+    def _no_answer(self, cause: httpx2.RequestError) -> Unreachable:
+        late = isinstance(cause, httpx2.TimeoutException)
+        why = "no answer in time" if late else str(cause) or type(cause).__name__
+        return Unreachable(
+            f"Could not reach {self._server}: {why}.",
+            code="unreachable",
+            retryable=True,
+            next=(
+                "Check that the server runs there; on this machine, start it with: cloudcopy up.",
+                "If it is elsewhere, say where: export CLOUDCOPY_URL=https://...",
+            ),
+        )
+
+    def _refusal(self, answer: httpx2.Response) -> ApiError:
+        status = answer.status_code
+        try:
+            problem = Problem.model_validate_json(answer.content)
+        except ValidationError:
+            return self._not_the_api(status)
+        return kind_of(status)(
+            status,
+            problem.detail,
+            code=problem.code,
+            retryable=problem.retryable,
+            next=problem.next,
+        )
+
+    def _read(self, answer: httpx2.Response, view: type[View]) -> View:
+        try:
+            return view.model_validate_json(answer.content)
+        except ValidationError:
+            raise self._not_the_api(answer.status_code) from None  # it quotes the body: maybe a key
+
+    def _not_the_api(self, status: int) -> ApiError:
+        """For an answer in another shape: a proxy's page, or another program."""
+        return kind_of(status)(
+            status,
+            f"{self._server} answered with status {status} and a body that is not "
+            "the cloudcopy API's.",
+            code="unexpected_answer",
+            retryable=status in _TEMPORARY,
+            next=("Check that CLOUDCOPY_URL is the cloudcopy server's own address.",),
+        )
+
+
+def _asked_wait(answer: httpx2.Response, *, otherwise: float) -> float | None:
+    """Seconds to wait before the next try; None when the server asks for too many."""
+    asked = answer.headers.get("Retry-After", "")
+    if not (asked.isascii() and asked.isdigit()):  # the date form is for caches
+        return otherwise
+    return float(asked) if float(asked) <= LONGEST_PAUSE_SECONDS else None
