@@ -186,7 +186,9 @@ async def begun(
 
 
 @asynccontextmanager
-async def running(sandbox: Sandbox, ground: Ground, shown: Shown, **how: Any) -> AsyncIterator[Cell]:
+async def running(
+    sandbox: Sandbox, ground: Ground, shown: Shown, **how: Any
+) -> AsyncIterator[Cell]:
     """A cell in which rclone answers."""
     async with begun(sandbox, ground, shown, **how) as cell:
         await asyncio.wait_for(cell.ready(), LONG_SECONDS)

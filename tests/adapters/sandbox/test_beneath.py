@@ -35,7 +35,7 @@ def test_a_directory_and_a_file_are_shown_by_descriptor(ground: Ground) -> None:
         assert (file.uid, file.gid) == (ground.owner, ground.owner)
         (ground.root / "a").rename(ground.root / "b")
         assert Path(f"/proc/self/fd/{file.fd}").read_text() == "hello"
-        assert os.listdir(f"/proc/self/fd/{directory.fd}") == ["f"]
+        assert [each.name for each in Path(f"/proc/self/fd/{directory.fd}").iterdir()] == ["f"]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(file.fd)
 
@@ -166,7 +166,8 @@ def test_nothing_is_ever_made_outside_while_a_directory_turns_into_a_link(ground
 
     turning = threading.Thread(target=turn)
     turning.start()
-    made, codes = 0, set()
+    made = 0
+    codes: set[str] = set()
     try:
         for count in range(20_000):
             if count >= 2_000 and made and codes:

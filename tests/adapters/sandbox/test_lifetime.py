@@ -14,6 +14,14 @@ from tests.adapters.sandbox.cells import LONG_SECONDS, Ground, begun, running
 REPOSITORY = Path(__file__).parents[3]
 
 
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def gone(held: int) -> None:
     """Until the process behind a pidfd has ended."""
     ended = asyncio.Event()
@@ -29,7 +37,7 @@ async def test_sigterm_reaches_rclone_itself(any_sandbox: Sandbox, ground: Groun
     ground.give()
     async with running(any_sandbox, ground, ground.source()) as cell:
         assert not ground.lock_is_free(), "rclone holds the lock that we have let go"
-        assert Path(f"/proc/{cell.confined.pid}/comm").read_text() == "rclone\n"
+        assert command(cell.confined.pid) == "rclone"
         cell.confined.terminate()
         assert await asyncio.wait_for(cell.confined.wait(), LONG_SECONDS) == 128 + signal.SIGTERM
         assert ground.lock_is_free()
@@ -84,3 +92,14 @@ async def test_rclone_dies_with_an_agent_that_was_killed(
 async def test_a_pid_that_is_not_our_child_is_never_held() -> None:
     with pytest.raises(ProcessLookupError):
         hold(os.getppid(), os.getpid())
+
+
+async def test_a_cell_leaves_no_descriptor_behind(any_sandbox: Sandbox, ground: Ground) -> None:
+    ground.give()
+    async with running(any_sandbox, ground, ground.source()):
+        pass
+    before = descriptors()
+    ground.run.joinpath("rc.sock").unlink(missing_ok=True)
+    async with running(any_sandbox, ground, ground.source()):
+        pass
+    assert descriptors() == before

@@ -31,12 +31,25 @@ def family(pid: int) -> Iterator[int]:
     """`pid` and its ancestors up to this process, which is the first."""
     while pid != os.getpid():
         yield pid
-        status = Path(f"/proc/{pid}/status").read_text()
-        pid = int(status.partition("\nPPid:")[2].split()[0])
+        pid = int(told(pid, "status").partition("\nPPid:")[2].split()[0])
+
+
+def told(pid: int, about: str) -> str:
+    return Path(f"/proc/{pid}/{about}").read_text()
+
+
+def open_files(pid: int) -> list[str]:
+    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def core_limit(limits: str) -> list[str]:
+    """Soft, hard and unit."""
+    line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    return line.split()[-3:]
 
 
 def environment(pid: int) -> dict[str, str]:
-    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    words = told(pid, "environ").split("\0")
     return dict(word.split("=", 1) for word in words if word)
 
 
@@ -48,9 +61,10 @@ async def test_the_credentials_reach_rclone_and_no_argument_list_and_no_disk(
         store = await cell.rc("operations/fsinfo", fs="R:bucket")
         dump = await cell.rc("config/dump")
         handed = environment(cell.confined.pid)
-        lists = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family(cell.confined.pid)]
+        lists = [told(pid, "cmdline").encode() for pid in family(cell.confined.pid)]
         files = [path for path in ground.top.rglob("*") if path.is_file()]
         texts = [path.read_bytes() for path in files]
+    temporary_files = [path for path in files if temporary in path.parents]
     assert store["String"] == "S3 bucket bucket"
     for name, secret in SECRETS.items():
         assert secret in (
@@ -61,7 +75,7 @@ async def test_the_credentials_reach_rclone_and_no_argument_list_and_no_disk(
     assert ground.log in files
     for secret in SECRETS.values():
         assert not any(secret.encode() in text for text in [*lists, *texts])
-    assert list(temporary.iterdir()) == []
+    assert temporary_files == []
 
 
 async def test_rclone_can_replace_a_token(sandbox: Sandbox, ground: Ground) -> None:
@@ -99,8 +113,8 @@ async def test_rclone_inherits_the_lock_its_log_and_what_it_was_shown(
     with (ground.outside / "agents-own").open("w") as own:
         os.set_inheritable(own.fileno(), True)
         async with running(any_sandbox, ground, ground.source()) as cell:
-            links = [path.readlink() for path in Path(f"/proc/{cell.confined.pid}/fd").iterdir()]
-    names = [str(link) for link in links if not str(link).startswith("/sys/fs/cgroup/")]
+            links = open_files(cell.confined.pid)
+    names = [link for link in links if not link.startswith("/sys/fs/cgroup/")]
     named = sorted(name for name in names if name.startswith("/"))
     shown = [] if any_sandbox.name == "bubblewrap" else [str(ground.root), str(ground.store)]
     lock, log = str(ground.lock), str(ground.log)
@@ -112,10 +126,8 @@ async def test_rclone_inherits_the_lock_its_log_and_what_it_was_shown(
 async def test_no_core_can_be_dumped(any_sandbox: Sandbox, ground: Ground) -> None:
     ground.give()
     async with running(any_sandbox, ground, ground.source()) as cell:
-        limits = [Path(f"/proc/{pid}/limits").read_text() for pid in family(cell.confined.pid)]
-    for each in limits:
-        line = next(line for line in each.splitlines() if line.startswith("Max core file size"))
-        assert line.split()[-3:] == ["0", "0", "bytes"]
+        limits = [told(pid, "limits") for pid in family(cell.confined.pid)]
+    assert {tuple(core_limit(each)) for each in limits} == {("0", "0", "bytes")}
 
 
 def test_the_agent_dumps_no_core_and_passes_that_on() -> None:
@@ -133,8 +145,7 @@ def test_the_agent_dumps_no_core_and_passes_that_on() -> None:
         text=True,
         check=True,
     ).stdout
-    line = next(line for line in out.splitlines() if line.startswith("Max core file size"))
-    assert line.split()[-3:] == ["0", "0", "bytes"]
+    assert core_limit(out) == ["0", "0", "bytes"]
 
 
 async def test_bubblewraps_cell_has_no_rights_and_sees_only_itself(ground: Ground) -> None:
@@ -143,8 +154,8 @@ async def test_bubblewraps_cell_has_no_rights_and_sees_only_itself(ground: Groun
         pytest.skip("bubblewrap does not work on this machine")
     ground.give()
     async with running(sandbox, ground, ground.source()) as cell:
-        status = Path(f"/proc/{cell.confined.pid}/status").read_text()
-        mounts = Path(f"/proc/{cell.confined.pid}/mountinfo").read_text()
+        status = told(cell.confined.pid, "status")
+        mounts = told(cell.confined.pid, "mountinfo")
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     assert {fields[key].strip() for key in ("CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
     assert fields["NoNewPrivs"].strip() == "1"

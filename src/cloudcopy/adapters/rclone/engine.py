@@ -106,6 +106,10 @@ async def _follow(
                 break
             yield await run.progress()
         if not work.done():
+            # Hanging up on the call stops what it does, and aborts its multipart uploads;
+            # SIGTERM alone lets a daemon finish the calls it is answering.
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             await started.end()
             yield Halted(unfinished(ledger, interrupted=copy.resumed or started.killed))
             return

@@ -99,7 +99,7 @@ class Confined:
     """A started rclone.
 
     Attributes:
-        pid: rclone's own, as this host counts; 128 + n is the code of an end by signal n.
+        pid: rclone's own, as this host counts.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, pid: int) -> None:
@@ -137,7 +137,10 @@ class Confined:
             _send(held, signal.SIGKILL)
 
     async def wait(self) -> int:
-        """The exit code, once nothing of the cell lives any more. May be called again."""
+        """The exit code, once nothing of the cell lives any more; 128 + n after signal n.
+
+        May be called again, and given up on, at any time.
+        """
         return await asyncio.shield(self._end)
 
     async def _watch(self) -> int:
