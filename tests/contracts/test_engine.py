@@ -293,5 +293,3 @@ async def _stopped_in_the_middle(events, stop: asyncio.Event) -> End:
     assert last is not None
     assert not isinstance(last, Progress)
     return last
-
-

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloudcopy.adapters.rclone.reasons import _KNOWN
+from cloudcopy.cli.exits import EXIT_CODES
 from cloudcopy.domain.connection import ALIASES, PROVIDERS
 from cloudcopy.domain.errors import CloudCopyError
 from cloudcopy.domain.flags import KNOWN, PUBLISHED_LIST, Flags
@@ -93,6 +94,12 @@ def descendants(kind: type[CloudCopyError]) -> set[type[CloudCopyError]]:
 
 def test_every_error_code_is_documented():
     assert error_codes() - first_column(text("errors.md")) == set()
+
+
+def test_every_exit_code_is_documented_in_the_words_of_the_help():
+    assert EXIT_CODES
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", text("cli.md"), re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
 
 
 def test_every_decision_says_why_what_and_what_follows():

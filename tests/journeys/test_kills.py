@@ -12,9 +12,7 @@ SLOW = "--bwlimit=6M"
 
 
 @pytest.mark.parametrize("victims", [("server",), ("agent",), ("server", "agent")])
-def test_a_copy_survives_the_kill_of_its_server_and_its_agent(
-    pair: Pair, victims: tuple[str, ...]
-):
+def test_a_copy_survives_the_kill_of_its_server_and_its_agent(pair: Pair, victims: tuple[str, ...]):
     content = os.urandom(SIZE)
     (pair.root / "big.bin").write_bytes(content)
     order = {"instance": pair.instance, "connection": pair.connection}

@@ -40,7 +40,7 @@ _NOUNS: Final[Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]] = {
             "add": ("connection:add", "Add a cloud store; its credentials are tried first."),
             "list": ("connection:every", "List connections."),
             "show": ("connection:show", "Show one connection, without its secrets."),
-            "test": ("connection:test", "Try a connection's credentials now."),
+            "test": ("connection:try_out", "Try a connection's credentials now."),
             "remove": ("connection:remove", "Forget a connection and its credentials."),
         },
     ),
@@ -92,15 +92,18 @@ def build_app(environ: Mapping[str, str]) -> App:
     app = App(
         name="cloudcopy",
         help=_HELP,
+        help_format="markdown",
         help_epilogue=exits.epilogue(),
         error_formatter=_misread,
         result_action=[carry_out, "sys_exit"],
     )
     app.command(
-        f"{__package__}.copy:copy", name="copy", help="Copy between an instance and a cloud store."
+        f"{__package__}.copy:copy",
+        name="copy",
+        help="Copy between an instance and a cloud store.",
     )
     for noun, (what, verbs) in _NOUNS.items():
-        group = App(name=noun, help=what)
+        group = App(name=noun, help=what, help_epilogue="")
         for verb, (place, does) in verbs.items():
             group.command(f"{__package__}.{place}", name=verb, help=does)
         app.command(group)

@@ -96,7 +96,7 @@ def show(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
-def test(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
+def try_out(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
     """Try a connection's credentials now: the server lists the store's top once."""
 
     async def work(session: Session) -> int:

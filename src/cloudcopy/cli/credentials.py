@@ -20,7 +20,7 @@ SECRETS: Final = frozenset(
         "key_pem", "key_file_pass", "access_token", "bearer_token",
     }
 )  # fmt: skip
-_SECRET_FOR_B2: Final = "account"  # elsewhere it is a plain name
+_B2_ACCOUNT: Final = "account"  # elsewhere it is a plain name
 _B2: Final = ("b2", "backblaze")
 
 # What is asked for when a person sits there and it was not given otherwise.
@@ -54,7 +54,7 @@ def plain(cloud_type: str, words: Sequence[str]) -> dict[str, str]:
         key, given, value = word.partition("=")
         if not given:
             raise Refused("--param wants KEY=VALUE.", next=("E.g. --param region=eu-west-1.",))
-        if key in SECRETS or (key == _SECRET_FOR_B2 and cloud_type.lower() in _B2):
+        if key in SECRETS or (key == _B2_ACCOUNT and cloud_type.lower() in _B2):
             raise Refused(
                 f"{key} is a secret and must not be on the command line.",
                 next=(*_WAYS, "Consider this one exposed: your shell has it in its history."),

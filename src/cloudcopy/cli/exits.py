@@ -82,8 +82,10 @@ def failed(error: "CloudCopyError", terminal: Terminal) -> int:
             return AUTH
         case sdk.Invalid():
             return USAGE
-        case sdk.Unavailable() | sdk.Unreachable():
+        case sdk.Unavailable():
             return TEMPORARY
+        case sdk.Unreachable():
+            return TEMPORARY if error.retryable else USAGE  # the latter: it is no address
         case _:
             return FAILED
 
@@ -119,5 +121,4 @@ def local_failure(detail: str, next: Sequence[str], *, usage: bool) -> int:
 
 def epilogue() -> str:
     """The table of exit codes, for `--help`."""
-    lines = (f"{code}: {meaning}" for code, meaning in EXIT_CODES.items())
-    return "Exit codes:\n\n" + "\n\n".join(lines)
+    return "Exit codes:\n\n" + "\n".join(f"- {code}: {says}" for code, says in EXIT_CODES.items())

@@ -104,7 +104,7 @@ def size(count: float) -> str:
     """Bytes for people, e.g. ``1.2 GiB``."""
     value = float(count)
     for unit in _UNITS[:-1]:
-        if value < 1024:  # noqa: PLR2004
+        if value < 1024:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} {_UNITS[-1]}"

@@ -12,7 +12,7 @@ from typing import Final
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller, Key
-from cloudcopy.domain.machine import InstanceId, Machine, MachineId
+from cloudcopy.domain.machine import MAX_ID, InstanceId, Machine, MachineId
 from cloudcopy.domain.progress import proportion
 from cloudcopy.domain.transfer import State, Transfer, TransferId
 from cloudcopy.ports.bus import Bus
@@ -188,7 +188,17 @@ def _no_result() -> NotFound:
 
 
 def _is_id(reference: int | str) -> bool:
-    return isinstance(reference, int) or (reference.isascii() and reference.isdigit())
+    """Whether it is meant as one; names and labels are never all digits.
+
+    Raises:
+        NotFound: it is larger than any id.
+    """
+    written = str(reference)[:80]
+    if not (written.isascii() and written.isdigit()):
+        return False
+    if int(written) > MAX_ID:
+        raise NotFound("instance or connection", written)
+    return True
 
 
 def _fresh(seen: TransferSeen, desk: Desk) -> TransferSeen:

@@ -12,6 +12,7 @@ AccountId = NewType("AccountId", int)
 MachineId = NewType("MachineId", int)
 InstanceId = NewType("InstanceId", int)  # unique in the account, never used again
 
+MAX_ID: Final = 2**63 - 1  # what a database keeps as an integer; no id is larger
 JOIN_TOKEN_LIFE: Final = timedelta(minutes=30)  # long enough to paste it into a new box
 MAX_INSTANCES_PER_MACHINE: Final = 256
 

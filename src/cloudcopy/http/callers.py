@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field
 
 from cloudcopy.control import keys
 from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.machine import MAX_ID
 from cloudcopy.http.services import Services, services
 
 bearer = HTTPBearer(scheme_name="BearerAuth", auto_error=False, description="An API key.")
@@ -49,6 +51,9 @@ def _in_body(body: bytes) -> str | None:
     key = parsed.get("api_key") if isinstance(parsed, dict) else None
     return key if isinstance(key, str) else None
 
+
+Id = Annotated[int, Field(ge=0, le=MAX_ID)]
+"""An id in a path or a query."""
 
 Native = Annotated[Caller, Depends(native)]
 Compatible = Annotated[Caller, Depends(compatible)]

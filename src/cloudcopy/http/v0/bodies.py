@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.machine import MAX_ID
 
 
 async def read(request: Request) -> dict[str, Any]:
@@ -50,10 +51,9 @@ def id_(body: dict[str, Any], field: str, *, code: str) -> int:
     value = body.get(field)
     if value is None or value == "":
         raise Invalid(field, "is missing", code=f"missing_{field}")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    written = str(value).partition(":")[0].removeprefix("C.")
-    if not (written.isascii() and written.isdigit() and len(written) <= 18):
+    written = "" if isinstance(value, bool) else str(value)[:80]
+    written = written.partition(":")[0].removeprefix("C.")
+    if not (written.isascii() and written.isdigit() and int(written) <= MAX_ID):
         raise Invalid(field, f"{str(value)[:40]!r} is not an id", code=code)
     return int(written)
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from cloudcopy.control import connections, queries
 from cloudcopy.domain.connection import ConnectionId, NewConnection
 from cloudcopy.domain.errors import StoreUnreachable
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Id, Native
 from cloudcopy.http.v1 import views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
@@ -34,7 +34,7 @@ async def every(caller: Native, app: App) -> v1.ConnectionPage:
 
 
 @router.get("/{connection_id}", responses=PROBLEMS)
-async def one(connection_id: int, caller: Native, app: App) -> v1.ConnectionView:
+async def one(connection_id: Id, caller: Native, app: App) -> v1.ConnectionView:
     """One connection, without its secrets."""
     return views.connection(
         await queries.connection(connection_id, caller=caller, desk=app.queries)
@@ -42,7 +42,7 @@ async def one(connection_id: int, caller: Native, app: App) -> v1.ConnectionView
 
 
 @router.post("/{connection_id}/test", responses=PROBLEMS)
-async def test(connection_id: int, caller: Native, app: App) -> v1.ConnectionTest:
+async def test(connection_id: Id, caller: Native, app: App) -> v1.ConnectionTest:
     """List the store's top once and say what came of it; a store that refuses is no error."""
     try:
         await connections.test(ConnectionId(connection_id), caller=caller, desk=app.connections)
@@ -52,6 +52,6 @@ async def test(connection_id: int, caller: Native, app: App) -> v1.ConnectionTes
 
 
 @router.delete("/{connection_id}", status_code=204, responses=PROBLEMS)
-async def remove(connection_id: int, caller: Native, app: App) -> None:
+async def remove(connection_id: Id, caller: Native, app: App) -> None:
     """Forget the connection and its credentials. Refused while a live transfer uses it."""
     await connections.remove(ConnectionId(connection_id), caller=caller, desk=app.connections)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from cloudcopy.control import machines, queries
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import MachineId
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Id, Native
 from cloudcopy.http.v1 import views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
@@ -44,14 +44,14 @@ async def enrol(body: v1.Enrol, app: App) -> v1.Enrolled:
 
 
 @router.get("/machines/{machine_id}", responses=PROBLEMS)
-async def one(machine_id: int, caller: Native, app: App) -> v1.MachineView:
+async def one(machine_id: Id, caller: Native, app: App) -> v1.MachineView:
     """One machine."""
     found = await queries.machine(MachineId(machine_id), caller=caller, desk=app.queries)
     return views.machine(found, now=app.now)
 
 
 @router.post("/machines/{machine_id}/give-up", responses=PROBLEMS)
-async def give_up(machine_id: int, caller: Native, app: App) -> v1.GivenUp:
+async def give_up(machine_id: Id, caller: Native, app: App) -> v1.GivenUp:
     """End every live transfer of a machine that will not come back, as failed.
 
     Silence alone never does that: the machine may still be copying.
@@ -68,7 +68,7 @@ async def instances(caller: Native, app: App) -> v1.InstancePage:
 
 
 @router.get("/instances/{instance_id}", tags=["Instances"], responses=PROBLEMS)
-async def instance(instance_id: int, caller: Native, app: App) -> v1.InstanceView:
+async def instance(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """One instance and what its latest copy is doing."""
     found = await queries.instance(instance_id, caller=caller, desk=app.queries)
     return views.instance(found, now=app.now)

@@ -12,7 +12,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.transfer import Direction, Order, State, TransferId
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Id, Native
 from cloudcopy.http.services import Services
 from cloudcopy.http.v1 import views
 from cloudcopy.ports.reads import TransferFilter
@@ -64,8 +64,8 @@ async def every(  # noqa: PLR0917 - each is a query parameter
     caller: Native,
     app: App,
     state: Annotated[str | None, Query(description="One state, or several with commas.")] = None,
-    instance: int | None = None,
-    connection: int | None = None,
+    instance: Id | None = None,
+    connection: Id | None = None,
     limit: int = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> TransferPage:
