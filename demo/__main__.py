@@ -123,13 +123,15 @@ def _connect(up: Stack, s3: S3) -> None:
         f"--param={name}={value}" for name, value in s3.parameters.items() if name not in secret
     ]
     say(f"   $ cloudcopy connection add {CONNECTION} --type s3 --from-env --param endpoint=… …")
-    subprocess.run(
+    added = subprocess.run(
         [str(PROGRAM), "connection", "add", CONNECTION, "--type", "s3", "--from-env", *plain],
         env={**up.environment, **{secret[name]: s3.parameters[name] for name in secret}},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if added.returncode:
+        raise RuntimeError(f"the connection was refused: {added.stderr}")
 
 
 async def _proofs(up: Stack) -> str:

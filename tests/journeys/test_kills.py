@@ -63,6 +63,8 @@ def test_a_download_cut_by_a_kill_leaves_no_torn_file(up: Up):
 
 def test_an_upload_cut_by_a_kill_leaves_no_unfinished_upload(up: Up, s3):
     (up.root / "big.bin").write_bytes(os.urandom(SIZE))
+    in_parts = {**s3.parameters, "upload_cutoff": "5Mi", "chunk_size": "5Mi"}
+    up.connection = up.api.connect("in-parts", in_parts)
     id = up.upload("/big.bin", "run", SLOW)
     with s3.client() as client:
 

@@ -101,7 +101,7 @@ async def _copy(order: Order, stop: asyncio.Event, *, resumed: bool, bench: Benc
     remote = RemotePath.parse(order.remote, field="remote")
     flags = Flags.parse(order.flags)
     grant = await _unless(stop, bench.grants.ask(order))
-    if grant is None:
+    if grant is None or stop.is_set():
         return Halted(Result(interrupted=resumed))
     copy = Copy(
         transfer=order.transfer,

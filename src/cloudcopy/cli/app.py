@@ -15,62 +15,28 @@ from cloudcopy.cli.output import Terminal
 
 _HELP: Final = """Copy data between compute instances and cloud stores, verified.
 
-Addresses: CONNECTION:path for a cloud store, @INSTANCE:/path for an instance. The forms
-s3.101:/path (connection 101) and C.123:/path (instance 123) work too.
+Addresses: CONNECTION:path for a cloud store, @INSTANCE:/path for an instance.
+The forms s3.101:/path (connection 101) and C.123:/path (instance 123) work
+too.
 
-The server is found by --url or CLOUDCOPY_URL. The API key is read from CLOUDCOPY_API_KEY
-only: on a command line it would be seen by every user of the machine.
+The server is found by --url or CLOUDCOPY_URL. The API key is read from
+CLOUDCOPY_API_KEY only: on a command line every user of the machine sees it.
+"""
+_COPY_HELP: Final = """Copy between an instance and a cloud store, and wait for it.
+
+What is inside SRC lands inside DST; nothing is ever deleted. The command ends
+when the copy is verified. Ctrl-C stops the waiting, not the copy.
 """
 
-# Noun: what it is, and what can be done with it (verb: module and function, help).
-_NOUNS: Final[Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]] = {
-    "transfer": (
-        "Copies: those that run and those that have ended.",
-        {
-            "list": ("transfer:every", "List transfers, newest first."),
-            "show": ("transfer:show", "Show one transfer."),
-            "watch": ("transfer:watch", "Watch a transfer until it has ended."),
-            "cancel": ("transfer:cancel", "Ask the machine to stop a transfer."),
-            "retry": ("transfer:retry", "Try a failed or cancelled transfer again."),
-        },
-    ),
-    "connection": (
-        "Cloud stores and their credentials.",
-        {
-            "add": ("connection:add", "Add a cloud store; its credentials are tried first."),
-            "list": ("connection:every", "List connections."),
-            "show": ("connection:show", "Show one connection, without its secrets."),
-            "test": ("connection:try_out", "Try a connection's credentials now."),
-            "remove": ("connection:remove", "Forget a connection and its credentials."),
-        },
-    ),
-    "instance": (
-        "Directories on machines that can be copied from and to.",
-        {
-            "list": ("instance:every", "List instances."),
-            "show": ("instance:show", "Show one instance."),
-        },
-    ),
-    "machine": (
-        "Hosts that run an agent.",
-        {
-            "list": ("machine:every", "List machines."),
-            "token": ("machine:token", "Make a token with which one machine may join, once."),
-            "give-up": ("machine:give_up", "End the live transfers of a machine that is gone."),
-        },
-    ),
-    "key": (
-        "API keys.",
-        {
-            "create": ("key:create", "Make an API key; it is printed once."),
-            "list": ("key:every", "List API keys, without the keys themselves."),
-            "revoke": ("key:revoke", "Make an API key useless from now on."),
-        },
-    ),
-    "cloud": (
-        "Copies in the form of the compatible API.",
-        {"copy": ("copy:cloud_copy", "Copy between an instance and a cloud store.")},
-    ),
+# Where each noun's commands are, and what it is.
+_NOUNS: Final[Mapping[str, tuple[str, str]]] = {
+    "copy": ("copy:copy", _COPY_HELP),
+    "transfer": ("transfer:app", "Copies: those that run and those that have ended."),
+    "connection": ("connection:app", "Cloud stores and their credentials."),
+    "instance": ("instance:app", "Directories on machines that can be copied from and to."),
+    "machine": ("machine:app", "Hosts that run an agent."),
+    "key": ("key:app", "API keys."),
+    "cloud": ("copy:cloud", "Copies in the form of the compatible API."),
 }
 
 
@@ -92,21 +58,13 @@ def build_app(environ: Mapping[str, str]) -> App:
     app = App(
         name="cloudcopy",
         help=_HELP,
-        help_format="markdown",
+        help_format="plaintext",
         help_epilogue=exits.epilogue(),
         error_formatter=_misread,
         result_action=[carry_out, "sys_exit"],
     )
-    app.command(
-        f"{__package__}.copy:copy",
-        name="copy",
-        help="Copy between an instance and a cloud store.",
-    )
-    for noun, (what, verbs) in _NOUNS.items():
-        group = App(name=noun, help=what, help_epilogue="")
-        for verb, (place, does) in verbs.items():
-            group.command(f"{__package__}.{place}", name=verb, help=does)
-        app.command(group)
+    for noun, (place, what) in _NOUNS.items():
+        app.command(f"{__package__}.{place}", name=noun, help=what)
     return app
 
 

@@ -16,7 +16,7 @@ from cloudcopy.sdk import TransferView
 
 LINE_SECONDS: Final = 10.0  # in a log, one line as often as this
 SHOWN_FILES: Final = 3
-_BAR_WIDTH: Final = 24
+_BAR_WIDTH: Final = 60
 
 Show = Callable[[TransferView], None]
 
@@ -52,6 +52,8 @@ def headline(transfer: TransferView) -> str:
     silent = ", the machine is silent" if transfer.machine_silent else ""
     if progress is None or transfer.state != "running":
         return f"{transfer.state}{silent}"
+    if not progress.files_total:  # nothing was listed yet
+        return f"{progress.phase}{silent}"
     parts = [
         f"{progress.phase}{silent} {progress.percent}%",
         f"{size(progress.bytes_done)} of {size(progress.bytes_total)}",
@@ -69,11 +71,11 @@ def picture(transfer: TransferView) -> RenderableType:
     """What the bar shows: where to, how far, and the files in flight."""
     source, destination = written(transfer)
     progress = transfer.progress
-    row = Table.grid(padding=(0, 1))
-    row.add_row(
-        ProgressBar(total=100, completed=progress.percent if progress else 0, width=_BAR_WIDTH),
-        Text(clean(headline(transfer)), no_wrap=True, overflow="ellipsis"),
+    line = Table.grid()  # a bar by itself does not end its line
+    line.add_row(
+        ProgressBar(total=100, completed=progress.percent if progress else 0, width=_BAR_WIDTH)
     )
+    numbers = Text(clean(headline(transfer)), no_wrap=True, overflow="ellipsis")
     files = [
         Text(
             f"  {clean(file.name)}  {size(file.bytes)} of "
@@ -85,4 +87,4 @@ def picture(transfer: TransferView) -> RenderableType:
         for file in (progress.current[:SHOWN_FILES] if progress else ())
     ]
     where = Text(clean(f"{source} → {destination}"), no_wrap=True, overflow="ellipsis")
-    return Group(where, row, *files)
+    return Group(where, line, numbers, *files)

@@ -2,16 +2,19 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import credentials, exits
 from cloudcopy.cli.call import NO_OPTIONS, Call, Environ, Options, Session
 from cloudcopy.cli.output import Terminal
 from cloudcopy.sdk import ConnectionView
 
+app = App(name="connection", help_epilogue="")
+
 Reference = Annotated[str, Parameter(help="The connection's id or name.")]
 
 
+@app.command
 def add(
     name: Annotated[str, Parameter(help="What it is called in addresses: NAME:path.")],
     /,
@@ -51,8 +54,9 @@ def add(
 ) -> Call:
     """Add a cloud store; its credentials are tried first.
 
-    Secrets are never taken from the command line: they come from stdin, from the environment,
-    or are asked for. The server seals them and never shows them again.
+    Secrets are never taken from the command line: they come from stdin, from
+    the environment, or are asked for. The server seals them and never shows
+    them again.
     """
 
     def ask(environ: Environ) -> dict[str, str]:
@@ -74,7 +78,10 @@ def add(
     return Call(options, work, ask)
 
 
+@app.command(name="list")
 def every(*, options: Options = NO_OPTIONS) -> Call:
+    """List connections."""
+
     async def work(session: Session) -> int:
         found = await session.client.connections.list()
         session.terminal.many(
@@ -88,7 +95,10 @@ def every(*, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def show(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
+    """Show one connection, without its secrets."""
+
     async def work(session: Session) -> int:
         _show(await session.client.connections.find(connection), session.terminal)
         return exits.DONE
@@ -96,8 +106,12 @@ def show(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command(name="test")
 def try_out(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
-    """Try a connection's credentials now: the server lists the store's top once."""
+    """Try a connection's credentials now.
+
+    The server lists the store's top once.
+    """
 
     async def work(session: Session) -> int:
         found = await session.client.connections.find(connection)
@@ -113,8 +127,12 @@ def try_out(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def remove(connection: Reference, /, *, options: Options = NO_OPTIONS) -> Call:
-    """Forget a connection and its credentials. Refused while a live transfer uses it."""
+    """Forget a connection and its credentials.
+
+    Refused while a live transfer uses it.
+    """
 
     async def work(session: Session) -> int:
         found = await session.client.connections.find(connection)

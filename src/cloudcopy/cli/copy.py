@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import addresses, exits, watching
 from cloudcopy.cli.addresses import Route
@@ -12,6 +12,8 @@ from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 from cloudcopy.cli.exits import Refused
 from cloudcopy.cli.flags import NO_FLAGS, Flags
 from cloudcopy.sdk import DirectionName
+
+cloud = App(name="cloud", help_epilogue="")
 
 _DIRECTIONS: Final[dict[str, DirectionName]] = {
     "instance to cloud": "instance_to_cloud",
@@ -33,14 +35,11 @@ def copy(
     flags: Flags = NO_FLAGS,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """Copy between an instance and a cloud store, and wait until it is verified.
-
-    What is inside SRC lands inside DST; nothing is ever deleted. Ctrl-C stops waiting, not
-    the copy.
-    """
+    """The words for people are in `app`: `cloudcopy --help` shows them without importing this."""
     return _call(lambda: addresses.route(src, dst), detach=detach, flags=flags, options=options)
 
 
+@cloud.command(name="copy")
 def cloud_copy(
     instance: Annotated[str, Parameter(help="The instance: id or label.")],
     src: Annotated[str, Parameter(help="What to copy, a path on the source's side.")],
@@ -54,7 +53,7 @@ def cloud_copy(
     flags: Flags = NO_FLAGS,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """Copy between an instance and a cloud store, and wait until it is verified.
+    """Copy between an instance and a cloud store, and wait for it.
 
     The form of the compatible API: `cloud copy INSTANCE SRC DST --connection ID`.
     """

@@ -121,4 +121,4 @@ def local_failure(detail: str, next: Sequence[str], *, usage: bool) -> int:
 
 def epilogue() -> str:
     """The table of exit codes, for `--help`."""
-    return "Exit codes:\n\n" + "\n".join(f"- {code}: {says}" for code, says in EXIT_CODES.items())
+    return "Exit codes:\n\n" + "\n".join(f"{code:>5}  {says}" for code, says in EXIT_CODES.items())

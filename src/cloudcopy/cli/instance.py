@@ -2,13 +2,18 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import exits
 from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 
+app = App(name="instance", help_epilogue="")
 
+
+@app.command(name="list")
 def every(*, options: Options = NO_OPTIONS) -> Call:
+    """List instances."""
+
     async def work(session: Session) -> int:
         found = await session.client.instances.list()
         session.terminal.many(
@@ -32,12 +37,15 @@ def every(*, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def show(
     instance: Annotated[str, Parameter(help="The instance's id or label.")],
     /,
     *,
     options: Options = NO_OPTIONS,
 ) -> Call:
+    """Show one instance."""
+
     async def work(session: Session) -> int:
         found = await session.client.instances.find(instance)
         session.terminal.one(

@@ -2,19 +2,25 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import exits
 from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 
+app = App(name="key", help_epilogue="")
 
+
+@app.command
 def create(
     name: Annotated[str, Parameter(help="What the key is for; to know it again in the list.")],
     /,
     *,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """Make an API key. It is printed on stdout, this once."""
+    """Make an API key; it is printed this once.
+
+    The key is the only thing on stdout.
+    """
 
     async def work(session: Session) -> int:
         made = await session.client.keys.create(name=name)
@@ -30,7 +36,10 @@ def create(
     return Call(options, work)
 
 
+@app.command(name="list")
 def every(*, options: Options = NO_OPTIONS) -> Call:
+    """List API keys, without the keys themselves."""
+
     async def work(session: Session) -> int:
         found = await session.client.keys.list()
         session.terminal.many(
@@ -44,6 +53,7 @@ def every(*, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def revoke(
     id: Annotated[str, Parameter(help="The key's id, as the list shows it.")],
     /,

@@ -2,13 +2,18 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import exits
 from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 
+app = App(name="machine", help_epilogue="")
 
+
+@app.command(name="list")
 def every(*, options: Options = NO_OPTIONS) -> Call:
+    """List machines."""
+
     async def work(session: Session) -> int:
         found = await session.client.machines.list()
         session.terminal.many(
@@ -22,8 +27,12 @@ def every(*, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def token(*, options: Options = NO_OPTIONS) -> Call:
-    """Make a token with which one machine may join, once. It is printed on stdout."""
+    """Make a token with which one machine may join, once.
+
+    The token is the only thing on stdout.
+    """
 
     async def work(session: Session) -> int:
         made = await session.client.machines.new_token()
@@ -41,6 +50,7 @@ def token(*, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command(name="give-up")
 def give_up(
     machine: Annotated[str, Parameter(help="The machine's id or name.")],
     /,
@@ -49,7 +59,8 @@ def give_up(
 ) -> Call:
     """End the live transfers of a machine that is gone, as failed.
 
-    Only for a machine that will not come back: one that is merely silent may still be copying.
+    Only for a machine that will not come back: one that is merely silent may
+    still be copying.
     """
 
     async def work(session: Session) -> int:

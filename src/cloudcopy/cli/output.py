@@ -63,7 +63,7 @@ class Terminal:
             return
         if not self._out.is_terminal:
             for row in rows:
-                self.line("\t".join(_text(value) for value in row))
+                self._write("\t".join(_text(value) for value in row))
             return
         table = Table(*heads, box=None, pad_edge=False)
         for row in rows:
@@ -72,17 +72,17 @@ class Terminal:
 
     def data(self, value: object) -> None:
         """One line of JSON on stdout."""
-        self.line(json.dumps(value))
+        self._write(json.dumps(value))
 
     def line(self, text: str) -> None:
         """One line on stdout, never wrapped."""
-        sys.stdout.write(f"{clean(text)}\n")
-        sys.stdout.flush()
+        self._write(clean(text))
 
     def say(self, text: str) -> None:
-        """Talk on stderr; with `json` there is none."""
+        """Lines of talk on stderr; with `json` there is none."""
         if not self.json:
-            self.err.print(clean(text), soft_wrap=True)
+            for line in text.splitlines():
+                self.err.print(clean(line), soft_wrap=True)
 
     def problem(self, detail: str, next: Sequence[str], *, code: str, **more: bool | int) -> None:
         """What happened, and what to do now."""
@@ -94,10 +94,15 @@ class Terminal:
         for each in next:
             self.err.print(Text.assemble(("  Now: ", "bold"), clean(each)), soft_wrap=True)
 
+    def _write(self, line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
 
 def clean(text: str) -> str:
-    """`text` without control and format characters."""
-    return "".join(char if char.isprintable() else "�" for char in text)
+    """`text` in one line, without control and format characters."""
+    one_line = " ".join(text.splitlines())
+    return "".join(char if char.isprintable() else "�" for char in one_line)
 
 
 def size(count: float) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import exits, watching
 from cloudcopy.cli.addresses import written
@@ -11,9 +11,12 @@ from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 from cloudcopy.cli.output import Terminal, size
 from cloudcopy.sdk import StateName, TransferView
 
+app = App(name="transfer", help_epilogue="")
+
 Id = Annotated[str, Parameter(help="The transfer's id, e.g. t_01JD8Y...")]
 
 
+@app.command(name="list")
 def every(
     *,
     state: Annotated[
@@ -24,6 +27,8 @@ def every(
     limit: Annotated[int, Parameter(help="At most this many.")] = 50,
     options: Options = NO_OPTIONS,
 ) -> Call:
+    """List transfers, newest first."""
+
     async def work(session: Session) -> int:
         client = session.client
         found: list[TransferView] = []
@@ -55,7 +60,10 @@ def _now(transfer: TransferView) -> str:
     return transfer.reason or (transfer.result.summary if transfer.result else "")
 
 
+@app.command
 def show(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
+    """Show one transfer."""
+
     async def work(session: Session) -> int:
         _show(await session.client.transfers.get(id), session.terminal)
         return exits.DONE
@@ -63,8 +71,12 @@ def show(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def watch(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
-    """Watch a transfer until it has ended. Ctrl-C stops watching, not the copy."""
+    """Watch a transfer until it has ended.
+
+    Ctrl-C stops the watching, not the copy. The exit code says how it ended.
+    """
 
     async def work(session: Session) -> int:
         return await watching.follow(session, id)
@@ -72,8 +84,12 @@ def watch(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def cancel(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
-    """Ask the machine to stop a transfer. One that has just finished stays succeeded."""
+    """Ask the machine to stop a transfer.
+
+    One that has finished by then stays succeeded.
+    """
 
     async def work(session: Session) -> int:
         _show(await session.client.transfers.cancel(id), session.terminal)
@@ -83,8 +99,12 @@ def cancel(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
     return Call(options, work)
 
 
+@app.command
 def retry(id: Id, /, *, options: Options = NO_OPTIONS) -> Call:
-    """Try a failed or cancelled transfer again. What has arrived is not sent twice."""
+    """Try a failed or cancelled transfer again.
+
+    What has arrived is not sent twice.
+    """
 
     async def work(session: Session) -> int:
         _show(await session.client.transfers.retry(id), session.terminal)

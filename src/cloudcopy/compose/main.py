@@ -5,26 +5,24 @@ for a web server to be imported.
 """
 
 import os
-import sys
 from typing import Final
 
 from cloudcopy.cli.app import build_app
 
-# `cyclopts` imports "module:function" when the command is called.
-_HERE: Final = {
-    "up": "cloudcopy.compose.commands:up",
-    "server": "cloudcopy.compose.commands:server",
-    "agent": "cloudcopy.compose.commands:agent",
-}
+_UP: Final = "Run the whole system here: the server, and an agent for this machine."
+_SERVER: Final = "Run the control plane alone."
+_AGENT: Final = "Run this machine's agent for a server elsewhere."
+
+# "module:function" is imported when the command is called.
+_HERE: Final = {"up": _UP, "server": _SERVER, "agent": _AGENT}
 
 
 def main() -> None:
     """Run one command and exit with its code."""
     app = build_app(environ=os.environ)
-    for name, place in _HERE.items():
-        app.command(place, name=name)
-    code = app()
-    sys.exit(code if isinstance(code, int) else 0)
+    for name, what in _HERE.items():
+        app.command(f"cloudcopy.compose.commands:{name}", name=name, help=what)
+    app()
 
 
 if __name__ == "__main__":

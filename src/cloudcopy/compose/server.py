@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import structlog
 import uvicorn
@@ -28,6 +29,7 @@ from cloudcopy.http.services import Services
 
 log = structlog.get_logger()
 
+BACKLOG: Final = 2048  # uvicorn's own default
 OWNER = AccountId(1)  # made by the first migration
 
 
@@ -74,6 +76,7 @@ def listening(settings: ServerSettings) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
+        bound.listen(BACKLOG)  # from now on a request waits rather than being refused
     except OSError as error:
         bound.close()
         raise Unavailable(

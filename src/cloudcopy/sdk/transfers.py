@@ -1,6 +1,6 @@
 """Transfers: ask for a copy, follow it, stop it."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Final
 
 from cloudcopy.sdk.calls import Calls
@@ -62,7 +62,7 @@ class Transfers:
         instance: int | None = None,
         connection: int | None = None,
         page_size: int = PAGE_SIZE,
-    ) -> AsyncIterator[TransferView]:
+    ) -> AsyncGenerator[TransferView, None]:
         """Every transfer, newest first, fetched page by page as the caller goes on."""
         params: dict[str, str | int] = {"limit": page_size}
         if wanted := ",".join(states):

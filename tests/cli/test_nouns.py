@@ -1,0 +1,155 @@
+"""What the other nouns print, for people, for pipes and for programs."""
+
+import pytest
+
+from cloudcopy.cli import exits
+from cloudcopy.wire import v1
+from tests.cli.conftest import CommandLine
+from tests.sdk import views
+from tests.sdk.scripted import Answer, Scripted, ok
+
+RUNNING = views.transfer(state="running", progress=views.progress())
+KEY = v1.KeyView(id="abc", name="ci", created_at=views.AT, revoked_at=None)
+LISTS = [
+    ("transfer", "/v1/transfers", v1.TransferPage(data=[RUNNING], next_cursor=None)),
+    ("connection", "/v1/connections", v1.ConnectionPage(data=[views.connection()])),
+    ("instance", "/v1/instances", v1.InstancePage(data=[views.instance()])),
+    ("machine", "/v1/machines", v1.MachinePage(data=[views.machine()])),
+    ("key", "/v1/keys", v1.KeyPage(data=[KEY])),
+]
+
+
+@pytest.mark.parametrize(("noun", "path", "page"), LISTS)
+def test_a_list_is_one_json_list(
+    server: Scripted, cli: CommandLine, noun: str, path: str, page: v1.KeyPage
+) -> None:
+    server.on("GET", path, ok(page))
+
+    ran = cli(noun, "list", "--json")
+
+    assert (ran.code, ran.err) == (exits.DONE, "")
+    assert ran.json_lines() == [[each.model_dump(mode="json") for each in page.data]]
+
+
+@pytest.mark.parametrize(("noun", "path", "page"), LISTS)
+def test_an_empty_list_says_so_on_stderr(
+    server: Scripted, cli: CommandLine, noun: str, path: str, page: v1.KeyPage
+) -> None:
+    server.on("GET", path, ok(page.model_copy(update={"data": []})))
+
+    ran = cli(noun, "list")
+
+    assert (ran.code, ran.out) == (exits.DONE, "")
+    assert ran.err.startswith(("There are no", "No machine"))
+
+
+def test_in_a_pipe_a_list_has_tabs_and_no_heads(server: Scripted, cli: CommandLine) -> None:
+    server.on("GET", "/v1/instances", ok(v1.InstancePage(data=[views.instance()])))
+
+    assert cli("instance", "list").out == "7\there\tbox\trunning\tyes\t/workspace\n"
+
+
+def test_transfers_are_listed_up_to_a_limit_with_names_for_filters(
+    server: Scripted, cli: CommandLine
+) -> None:
+    many = v1.TransferPage(data=[RUNNING, RUNNING], next_cursor="t_1")
+    server.on("GET", "/v1/transfers", ok(many))
+    server.on("GET", "/v1/instances", ok(v1.InstancePage(data=[views.instance()])))
+
+    ran = cli(
+        *("transfer", "list", "--state", "running", "--state", "queued"),
+        *("--instance", "here", "--limit", "3", "--json"),
+    )
+
+    assert len(ran.json_lines()[0]) == 3
+    assert server.seen[1].query == {"state": "running,queued", "instance": "7", "limit": "3"}
+
+
+def test_a_state_that_does_not_exist_is_refused(cli: CommandLine) -> None:
+    ran = cli("transfer", "list", "--state", "lost")
+
+    assert ran.code == exits.USAGE
+    assert "succeeded" in ran.err
+
+
+def test_a_transfer_is_shown_with_its_places_and_numbers(
+    server: Scripted, cli: CommandLine
+) -> None:
+    server.on("GET", "/v1/transfers/t_1", ok(RUNNING))
+
+    lines = cli("transfer", "show", "t_1").out.splitlines()
+
+    assert "from     @here:/data" in lines
+    assert "to       my-s3:bucket/data" in lines
+    assert "created  2026-01-02 03:04:05Z" in lines
+    assert lines[1].startswith("state    transferring 50%")
+    assert cli("transfer", "show", "t_1", "--json").json_lines() == [
+        RUNNING.model_dump(mode="json")
+    ]
+
+
+def test_a_name_cannot_write_to_the_terminal(server: Scripted, cli: CommandLine) -> None:
+    evil = views.transfer(state="failed", reason="\x1b]0;owned\x07\x1b[2Kgone\u202e")
+    server.on("GET", "/v1/transfers/t_1", ok(evil))
+
+    shown = cli("transfer", "show", "t_1").out
+    watched = cli("transfer", "watch", "t_1").err
+
+    assert "�]0;owned" in shown
+    assert not any(char in shown + watched for char in "\x1b\x07\u202e")
+
+
+def test_a_transfer_is_cancelled_and_tried_again(server: Scripted, cli: CommandLine) -> None:
+    server.on("POST", "/v1/transfers/t_1/cancel", ok(views.transfer(state="cancelling"), 202))
+    server.on("POST", "/v1/transfers/t_1/retry", ok(views.transfer(attempt=2), 202))
+
+    assert "state    cancelling" in cli("transfer", "cancel", "t_1").out
+    assert cli("transfer", "retry", "t_1", "--json").json_lines()[0]["attempt"] == 2
+
+
+def test_watching_a_transfer_that_has_ended_tells_its_end(
+    server: Scripted, cli: CommandLine
+) -> None:
+    final = views.transfer(state="succeeded", result=views.result())
+    server.on("GET", "/v1/transfers/t_1", ok(final))
+
+    assert cli("transfer", "watch", "t_1").out.startswith("✔ 3 copied")
+    assert cli("transfer", "watch", "t_1", "--json").json_lines() == [final.model_dump(mode="json")]
+
+
+def test_a_join_token_is_all_there_is_on_stdout(server: Scripted, cli: CommandLine) -> None:
+    made = v1.JoinToken(token="ccj_once", expires_at=views.AT)
+    server.on("POST", "/v1/machines/tokens", ok(made, 201))
+
+    ran = cli("machine", "token")
+
+    assert ran.out == "ccj_once\n"
+    assert "ccj_once" not in ran.err
+    assert "cloudcopy agent" in ran.err
+    assert cli("machine", "token", "--json").json_lines() == [made.model_dump(mode="json")]
+
+
+def test_a_machine_is_given_up_by_name(server: Scripted, cli: CommandLine) -> None:
+    server.on("GET", "/v1/machines", ok(v1.MachinePage(data=[views.machine()])))
+    server.on("POST", "/v1/machines/3/give-up", ok(v1.GivenUp(ended=2)))
+
+    assert cli("machine", "give-up", "box").out == "ended  2 transfers of box\n"
+    assert cli("machine", "give-up", "box", "--json").json_lines() == [{"ended": 2}]
+
+
+def test_a_new_key_is_all_there_is_on_stdout(server: Scripted, cli: CommandLine) -> None:
+    made = v1.CreatedKey(id="abc", name="ci", key="cck_new")
+    server.on("POST", "/v1/keys", ok(made, 201))
+    server.on("DELETE", "/v1/keys/abc", Answer(204))
+
+    ran = cli("key", "create", "ci")
+
+    assert ran.out == "cck_new\n"
+    assert "cck_new" not in ran.err
+    assert cli("key", "revoke", "abc").code == exits.DONE
+
+
+def test_an_instance_is_shown_by_its_label(server: Scripted, cli: CommandLine) -> None:
+    server.on("GET", "/v1/instances", ok(v1.InstancePage(data=[views.instance()])))
+
+    assert "machine  box (3)\n" in cli("instance", "show", "here").out

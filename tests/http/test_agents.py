@@ -1,0 +1,154 @@
+"""The agents' socket, over a real port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from websockets.asyncio.client import ClientConnection, connect
+
+from cloudcopy.compose import server
+from cloudcopy.compose.settings import ServerSettings
+from cloudcopy.wire import agent as wire
+from tests.http.conftest import Plane
+
+
+@pytest.fixture
+async def address(plane: Plane, tmp_path) -> AsyncIterator[str]:
+    settings = ServerSettings(data_dir=tmp_path, host="127.0.0.1", port=0)
+    bound = server.listening(settings)
+    stop = asyncio.Event()
+    serving = asyncio.create_task(server.serve(plane.services, bound, stop=stop))
+    yield server.local_url(bound, settings).replace("http", "ws") + "/v1/agent"
+    stop.set()
+    await serving
+
+
+async def hear(socket: ClientConnection) -> wire.FromServer:
+    async with asyncio.timeout(10):
+        return wire.from_server(await socket.recv(decode=False))
+
+
+async def hear_kind(socket: ClientConnection, kind):
+    while not isinstance(message := await hear(socket), kind):
+        pass
+    return message
+
+
+@asynccontextmanager
+async def logged_in(
+    plane: Plane, address: str, *, key: Ed25519PrivateKey | None = None, **hello
+) -> AsyncIterator[ClientConnection]:
+    async with connect(address, proxy=None) as socket:
+        first = {"protocol": wire.PROTOCOL, "machine": plane.machine} | hello
+        await socket.send(wire.pack(wire.Hello(**first)))
+        challenge = await hear(socket)
+        assert isinstance(challenge, wire.Challenge)
+        signature = (key or plane.private_key).sign(wire.CHALLENGE_CONTEXT + challenge.nonce)
+        await socket.send(wire.pack(wire.Proof(signature=signature)))
+        instances = [wire.AnnouncedInstance("box", "/srv/box", "running")]
+        await socket.send(wire.pack(wire.Announce(instances=instances)))
+        yield socket
+
+
+async def test_a_connected_agent_is_told_everything_and_then_what_is_new(
+    plane: Plane, address: str
+):
+    first = (await plane.ask("POST", "/v1/transfers", plane.native())).json()
+    async with logged_in(plane, address) as socket:
+        welcome = await hear(socket)
+        assert isinstance(welcome, wire.Welcome)
+        assert welcome.instances == {"box": plane.instance}
+        everything = await hear_kind(socket, wire.Desired)
+        assert (everything.full, [each.transfer for each in everything.orders]) == (
+            True,
+            [first["id"]],
+        )
+        second = (await plane.ask("POST", "/v1/transfers", plane.native(src="/b"))).json()
+        news = await hear_kind(socket, wire.Desired)
+        assert (news.full, [each.transfer for each in news.orders]) == (False, [second["id"]])
+        await plane.ask("POST", f"/v1/transfers/{first['id']}/cancel")
+        news = await hear_kind(socket, wire.Desired)
+        assert [(each.transfer, each.want) for each in news.orders] == [(first["id"], "stop")]
+
+
+async def test_a_report_is_acknowledged_after_its_effect_and_also_when_it_has_none(
+    plane: Plane, address: str
+):
+    made = (await plane.ask("POST", "/v1/transfers", plane.native())).json()
+    async with logged_in(plane, address) as socket:
+        order = (await hear_kind(socket, wire.Desired)).orders[0]
+        for fence in ("stale", order.fence, order.fence):
+            report = wire.Report(
+                transfer=made["id"],
+                attempt=1,
+                fence=fence,
+                kind="succeeded",
+                at=plane.services.now(),
+            )
+            await socket.send(wire.pack(report))
+            ack = await hear_kind(socket, wire.Ack)
+            assert (ack.transfer, ack.attempt, ack.kind) == (made["id"], 1, "succeeded")
+            state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
+            assert state == ("queued" if fence == "stale" else "succeeded")
+
+
+async def test_the_newest_socket_of_a_machine_wins(plane: Plane, address: str):
+    async with logged_in(plane, address) as old:
+        first = await hear_kind(old, wire.Welcome)
+        async with logged_in(plane, address) as new:
+            second = await hear_kind(new, wire.Welcome)
+            assert second.epoch == first.epoch + 1
+            bye = await hear_kind(old, wire.Bye)
+            assert "newer connection" in bye.reason
+            await old.wait_closed()
+            assert old.close_code == 4409
+            assert isinstance(await hear_kind(new, wire.Desired), wire.Desired)
+
+
+@pytest.mark.parametrize(
+    ("hello", "forged", "words"),
+    [
+        ({"machine": 999}, False, "unknown here"),
+        ({}, True, "unknown here"),
+        ({"protocol": 99}, False, "protocol"),
+    ],
+)
+async def test_a_socket_that_proves_nothing_is_closed_in_words(
+    plane: Plane, address: str, hello, forged: bool, words: str
+):
+    key = Ed25519PrivateKey.generate() if forged else None
+    async with logged_in(plane, address, key=key, **hello) as socket:
+        bye = await hear(socket)
+        assert isinstance(bye, wire.Bye)
+        assert words in bye.reason
+        await socket.wait_closed()
+        assert socket.close_code == 4403
+
+
+@pytest.mark.parametrize("frame", [b"\xc1", b"", msgspec.msgpack.encode({"type": "report"})])
+async def test_a_frame_that_is_no_message_ends_the_socket(plane: Plane, address: str, frame: bytes):
+    async with logged_in(plane, address) as socket:
+        await hear_kind(socket, wire.Desired)
+        await socket.send(frame)
+        await hear_kind(socket, wire.Bye)
+        await socket.wait_closed()
+        assert socket.close_code == 4403
+
+
+async def test_a_join_token_works_once_and_its_repetition_is_the_same_machine(plane: Plane):
+    token = (await plane.ask("POST", "/v1/machines/tokens")).json()["token"]
+    from base64 import b64encode
+
+    def enrol(seed: bytes):
+        key = Ed25519PrivateKey.from_private_bytes(seed * 32).public_key().public_bytes_raw()
+        body = {"token": token, "name": "gpu-2", "public_key": b64encode(key).decode()}
+        return plane.client.post("/v1/machines/enrol", json=body)
+
+    first, again, thief = await enrol(b"1"), await enrol(b"1"), await enrol(b"2")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert thief.status_code == 403
+    assert thief.json()["code"] == "forbidden"
