@@ -261,6 +261,19 @@ async def test_a_download_cannot_write_through_a_link_that_leaves(bench: Bench, 
     assert "leaves the instance by a symbolic link" in through.reason
 
 
+async def test_a_directory_that_cannot_be_read_is_a_failure(bench: Bench):
+    bench.write("data/a.txt")
+    bench.write("data/closed/b.txt")
+    (bench.root / "data/closed").chmod(0o000)
+    if os.geteuid() == 0:  # a copy is done as the instance's user, whom the mode binds
+        for each in (bench.root, bench.root / "data", bench.root / "data/closed"):
+            os.chown(each, 4321, 4321)
+    end = await bench.copy(UP, "data", "run")
+    assert isinstance(end, Broken), end
+    assert "may not be read" in end.reason
+    assert bench.keys() == {"run/a.txt"}
+
+
 async def test_a_stop_halts_an_upload_and_leaves_no_unfinished_upload(bench: Bench):
     bench.write("data/big.bin", os.urandom(16 << 20))
     stop = asyncio.Event()

@@ -1,7 +1,6 @@
 """Real processes for the journeys: servers, agents, and a way to kill them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -146,9 +145,9 @@ def rclones(work: Path) -> Counter[str]:
         if not process.name.isdigit():
             continue
         try:
-            if "rclone" not in os.readlink(process / "exe"):
+            if "rclone" not in str((process / "exe").readlink()):
                 continue
-            held = {os.readlink(fd) for fd in (process / "fd").iterdir()}
+            held = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
         except OSError:
             continue
         found.update(

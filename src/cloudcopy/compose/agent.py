@@ -18,6 +18,7 @@ from cloudcopy.adapters import system
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
+from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.agent.attempt import Bench
 from cloudcopy.agent.grants import Grants
@@ -50,6 +51,7 @@ async def run(
         Forbidden: the server refused this machine.
         Conflict: another agent runs from the same directory.
     """
+    no_core_dumps()
     directory = private_directory(settings.data_dir)
     lock = hold(directory)
     try:

@@ -15,6 +15,7 @@ from cloudcopy.adapters import system
 from cloudcopy.adapters.bus.local import LocalBus
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.probe import StoreProbe
+from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.adapters.sql.database import open_database
 from cloudcopy.adapters.sql.reads import SqlReads
@@ -36,6 +37,7 @@ OWNER = AccountId(1)  # made by the first migration
 @asynccontextmanager
 async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIterator[Services]:
     """Open everything the control plane uses; all is closed when this ends."""
+    no_core_dumps()
     data_dir = private_directory(settings.data_dir)
     vault = await asyncio.to_thread(FileVault.at, data_dir / "master.key")
     tools = settings.tools

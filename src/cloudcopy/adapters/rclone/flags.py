@@ -33,7 +33,13 @@ def as_arguments(flags: Flags) -> list[str]:
     ]
 
 
-def as_daemon(run: str, config: tuple[str, ...], flags: Flags) -> list[str]:
+# For a look at a store: somebody waits for the answer, and "no" is one.
+IMPATIENT: Final = ("--low-level-retries=1", "--contimeout=5s", "--timeout=10s")
+
+
+def as_daemon(
+    run: str, config: tuple[str, ...], flags: Flags, *, impatient: bool = False
+) -> list[str]:
     """All arguments of one `rclone rcd`, which serves one copy on a socket in `run`."""
     socket = f"{run}/rc.sock" if run else "rc.sock"
     return [
@@ -45,5 +51,6 @@ def as_daemon(run: str, config: tuple[str, ...], flags: Flags) -> list[str]:
         "--rc-server-read-timeout=8760h",
         "--rc-server-write-timeout=8760h",
         *OURS,
+        *(IMPATIENT if impatient else ()),
         *as_arguments(flags),
     ]

@@ -41,8 +41,10 @@ class StoreProbe:
                 await self._list(backend, root, ledger)
         except RcError as error:
             raise _unreachable(str(error), backend) from None
-        except (Gone, TimeoutError):
-            said = ledger.errors[-1] if ledger.errors else "timeout"
+        except TimeoutError:
+            raise _unreachable("timeout", backend) from None
+        except Gone:
+            said = ledger.errors[-1] if ledger.errors else "rclone did not start"
             raise _unreachable(said, backend) from None
 
     async def _list(self, backend: Backend, root: RemotePath, ledger: Ledger) -> None:
@@ -60,6 +62,7 @@ class StoreProbe:
                     flags=Flags(),
                     lock_fd=nothing,
                     feed=ledger.feed,
+                    impatient=True,
                 ) as started:
                     options = {"noModTime": True, "noMimeType": True}
                     await started.call(

@@ -98,8 +98,12 @@ async def daemon(
     flags: Flags,
     lock_fd: int,
     feed: Callable[[bytes], None],
+    impatient: bool = False,
 ) -> AsyncIterator[Daemon]:
     """Start one and wait until it answers; it has ended when this does.
+
+    Args:
+        impatient: Give up on a store that does not answer, rather than trying for minutes.
 
     Raises:
         Gone: it ended before it answered; why is in its log.
@@ -109,7 +113,7 @@ async def daemon(
 
     def arguments(inside: Inside) -> list[str]:
         seen.append(inside)
-        return as_daemon(inside.run, inside.config, flags)
+        return as_daemon(inside.run, inside.config, flags, impatient=impatient)
 
     try:
         try:

@@ -153,12 +153,18 @@ class Run:
             self._ledger.errors.clear()
             try:
                 await self._copy_once(name)
+                trouble = await self._quiet_trouble()
             except RcError as error:
                 trouble = str(error)
             if not trouble or reason(trouble).fatal:
                 break
         self._ledger.copying = False
         return trouble
+
+    async def _quiet_trouble(self) -> str:
+        """rclone answers "done" although it could not read a directory; its statistics know."""
+        stats = await self._rc.call("core/stats", group=self._group)
+        return str(stats.get("lastError") or "error") if stats.get("errors") else ""
 
     async def _copy_once(self, name: str) -> None:
         remote = self._copy.remote
@@ -211,11 +217,14 @@ class Run:
         )
         counts = await self._rc.call("core/stats", group=self._group)
         differ, unread = _names(found, "differ"), _names(found, "error")
+        missing = _names(found, "missingOnDst")
+        if not found.get("success") and not (differ or unread or missing):
+            raise RcError(str(found.get("status")), 500)
         checked = int(str(counts.get("checks", 0)))
         hash_type = str(found.get("hashType", ""))
         return Comparison(
             matched=max(0, checked - len(differ) - len(unread)),
-            missing=_names(found, "missingOnDst"),
+            missing=missing,
             differ=differ,
             unread=unread,
             hash="" if by_size or hash_type == "none" else hash_type,
