@@ -244,18 +244,17 @@ async def test_immutable_refuses_a_changed_file(bench: Bench):
     assert "--immutable" in end.reason
 
 
-@pytest.mark.parametrize("link", ["/etc", "../../outside"])
+@pytest.mark.parametrize("link", ["{outside}", "../../outside"])
 async def test_a_download_cannot_write_through_a_link_that_leaves(bench: Bench, link: str):
     outside = bench.root.parent / "outside"
     outside.mkdir()
     bench.write("data/link/owned.txt", "x")
     await bench.copy(UP, "data", "run")
     (bench.root / "back").mkdir()
-    (bench.root / "back/link").symlink_to(link)
+    (bench.root / "back/link").symlink_to(link.format(outside=outside))
     end = await bench.copy(DOWN, "back", "run")
     assert isinstance(end, Broken), end
-    assert not (outside / "owned.txt").exists()
-    assert not Path("/etc/owned.txt").exists()
+    assert list(outside.iterdir()) == []
     through = await bench.copy(DOWN, "back/link", "run")
     assert isinstance(through, Broken)
     assert "leaves the instance by a symbolic link" in through.reason

@@ -9,9 +9,7 @@ from tests.journeys.conftest import Up
 from tests.journeys.stack import eventually
 
 
-@pytest.mark.parametrize(
-    "count", [100, pytest.param(1_000, marks=pytest.mark.soak, id="1000")]
-)
+@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.soak, id="1000")])
 def test_distinct_copies_posted_in_a_row_all_end_and_none_runs_twice(up: Up, count: int):
     for number in range(count):
         (up.root / f"{number}").mkdir()

@@ -1,7 +1,7 @@
 """The state of record, as the use cases change it.
 
 One `Store` value is one transaction. Every adapter passes
-`tests/contracts/test_store.py`; a promise not tested there is not a promise.
+`tests/contracts/test_store*.py`; a promise not tested there is not a promise.
 Whatever belongs to another account is not found.
 """
 
