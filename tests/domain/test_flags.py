@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudcopy.domain.errors import Invalid
-from cloudcopy.domain.flags import KNOWN, MAX_WORDS, Flags
+from cloudcopy.domain.flags import KNOWN, MAX_WORDS, PUBLISHED_LIST, Flags, published
 
 
 def test_both_spellings_of_a_value_are_the_same_flags():
@@ -42,7 +42,7 @@ def test_everything_else_is_refused_by_name_with_the_list(word: str):
         Flags.parse([word])
     text = str(error.value)
     assert word.partition("=")[0] in text
-    assert "docs/flags.md" in text
+    assert PUBLISHED_LIST in text
     assert "touch x" not in text
 
 
@@ -88,3 +88,11 @@ def test_what_parses_renders_to_words_that_parse_to_the_same(words: list[str]):
         return
     assert Flags.parse(flags.words()) == flags
     assert all(word.partition("=")[0] in KNOWN for word in flags.words())
+
+
+def test_the_published_list_holds_every_flag_and_what_it_takes():
+    listed = published()
+    assert tuple(listed) == KNOWN
+    assert (listed["--dry-run"], listed["--max-size"]) == ("nothing", "size")
+    assert (listed["--max-age"], listed["--transfers"]) == ("duration", "count")
+    assert listed["--exclude"] == "pattern"

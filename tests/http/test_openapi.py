@@ -43,3 +43,13 @@ async def test_the_document_is_open_and_so_is_what_clients_ask_first(plane: Plan
     assert (await plane.client.get("/v1/health")).json() == {"status": "ok"}
     names = await plane.client.get("/api/v0/gpu_names/unique")
     assert (names.status_code, set(names.json())) == (200, {"gpu_names"})
+
+
+async def test_the_list_of_flags_is_open_and_a_refusal_says_where_it_is(plane: Plane):
+    from cloudcopy.domain.flags import KNOWN
+
+    listed = await plane.client.get("/v1/flags")
+    assert (listed.status_code, tuple(listed.json())) == (200, KNOWN)
+    order = plane.order(flags=["--rc"])
+    refused = await plane.ask("POST", "/api/v0/commands/rclone/", order)
+    assert "/v1/flags" in refused.json()["msg"]

@@ -18,6 +18,7 @@ from cloudcopy.domain.machine import (
 from cloudcopy.domain.transfer import GivenUp, step
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
+from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
 from cloudcopy.ports.vault import Vault
 from cloudcopy.wire import agent as wire
@@ -127,14 +128,15 @@ def _status(text: str) -> ActualStatus:
         return ActualStatus.UNKNOWN
 
 
-async def is_current(machine: MachineId, epoch: int, *, desk: Desk) -> bool:
-    """Whether the connection with this epoch is still the newest; notes that it was heard."""
+async def heard(machine: MachineId, *, desk: Desk) -> None:
+    """Note that the machine's agent is there."""
     async with desk.open_store() as store:
-        found = await store.machines.get(machine)
-        if found.epoch != epoch:
-            return False
         await store.machines.seen(machine, at=desk.now())
-    return True
+
+
+async def is_current(machine: Machine, epoch: int, *, reads: Reads) -> bool:
+    """Whether the connection with this epoch is still the machine's newest."""
+    return (await reads.machine(machine.id, account=machine.account)).epoch == epoch
 
 
 async def give_up(id: MachineId, *, caller: Caller, desk: Desk) -> int:

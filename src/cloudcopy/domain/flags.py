@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from cloudcopy.domain.errors import Invalid
 
-PUBLISHED_LIST: Final = "docs/flags.md"
+PUBLISHED_LIST: Final = "/v1/flags"  # on every server, open to all
 MAX_WORDS: Final = 64  # rclone itself has no bound; ours keeps orders and argv small
 MAX_PATTERN_BYTES: Final = 1024
 
@@ -86,6 +86,15 @@ RULES: Final[Mapping[str, Check]] = MappingProxyType(
     {"--include": _pattern, "--exclude": _pattern, "--filter": _filter}
 )
 KNOWN: Final = tuple(sorted({*SWITCHES, *VALUED, *RULES}))
+_TAKES: Final[Mapping[Check, str]] = {_size: "size", _duration: "duration", _count: "count"}
+
+
+def published() -> dict[str, str]:
+    """Each accepted flag and what it takes: nothing, a size, a duration, a count, or a pattern."""
+    values = {name: _TAKES[check] for name, check in VALUED.items()}
+    rules = dict.fromkeys(RULES, "pattern")
+    return dict(sorted({**dict.fromkeys(SWITCHES, "nothing"), **values, **rules}.items()))
+
 
 _NARROWING: Final = frozenset({*RULES, "--max-size", "--min-size", "--max-age", "--min-age"})
 
@@ -173,6 +182,6 @@ def _unknown(name: str) -> Invalid:
     shown = name[:40] if name.isprintable() else "(unprintable)"
     return Invalid(
         "flags",
-        f"{shown!r} is not accepted; the published list is {PUBLISHED_LIST}: {', '.join(KNOWN)}",
+        f"{shown!r} is not accepted; the published list ({PUBLISHED_LIST}): {', '.join(KNOWN)}",
         code="bad_flag",
     )

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from cloudcopy.control import machines, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden
-from cloudcopy.domain.machine import MachineId
+from cloudcopy.domain.machine import Machine
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
 from cloudcopy.wire import agent as wire
@@ -50,7 +50,7 @@ async def speak(socket: WebSocket) -> None:
         return
     except WebSocketDisconnect:
         return
-    with app.bus.listen(line.machine) as bell:
+    with app.bus.listen(line.machine.id) as bell:
         await line.serve(bell)
 
 
@@ -65,7 +65,7 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine.id, epoch)
+    return Line(socket, app, machine, epoch)
 
 
 async def _expect(socket: WebSocket, kind: type[M]) -> M:
@@ -92,7 +92,7 @@ class Line:
 
     socket: WebSocket
     app: Services
-    machine: MachineId
+    machine: Machine
     epoch: int
     _told: set[tuple[str, int, str]] = field(default_factory=set, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -120,7 +120,7 @@ class Line:
             case CloudCopyError() | msgspec.DecodeError():
                 code, words = REFUSED, str(error)
             case Exception():
-                log.error("agent socket failed", machine=self.machine, exc_info=error)
+                log.error("agent socket failed", machine=self.machine.id, exc_info=error)
                 code, words = 1011, "the server failed"
         try:
             await self._send(wire.Bye(reason=words))
@@ -136,9 +136,11 @@ class Line:
         """Everything at once and on each round; what is new on each ring."""
         full = True
         while True:
-            if not await machines.is_current(self.machine, self.epoch, desk=self.app.machines):
+            if not await machines.is_current(self.machine, self.epoch, reads=self.app.reads):
                 raise Superseded
-            orders = await reports.desired(self.machine, reads=self.app.reads)
+            if full:
+                await machines.heard(self.machine.id, desk=self.app.machines)
+            orders = await reports.desired(self.machine.id, reads=self.app.reads)
             keys = {(each.transfer, each.attempt, each.want): each for each in orders}
             fresh = orders if full else [keys[key] for key in keys if key not in self._told]
             if fresh or full:
@@ -163,7 +165,7 @@ class Line:
                 await self._send(
                     await reports.grant(
                         message,
-                        machine=self.machine,
+                        machine=self.machine.id,
                         reads=self.app.reads,
                         open_store=self.app.open_store,
                         vault=self.app.vault,
@@ -182,7 +184,7 @@ class Line:
             probe=app.probe,
         )
         ended = await reports.apply(
-            report, machine=self.machine, open_store=app.open_store, bus=app.bus, now=app.now
+            report, machine=self.machine.id, open_store=app.open_store, bus=app.bus, now=app.now
         )
         if ended is not None:
             self._kept_at.pop(ended.id, None)

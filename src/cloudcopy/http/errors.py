@@ -119,7 +119,7 @@ def _answer(
     if status == STATUS[errors.Unauthenticated]:
         sent["WWW-Authenticate"] = "Bearer"
     body = {
-        "type": f"/docs/errors#{code}",
+        "type": f"urn:cloudcopy:problem:{code}",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,

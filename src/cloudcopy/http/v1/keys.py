@@ -1,8 +1,9 @@
-"""API keys in the native API, and the server's health."""
+"""API keys in the native API, and what is open to all: health and the list of flags."""
 
 from fastapi import APIRouter
 
 from cloudcopy.control import keys, queries
+from cloudcopy.domain.flags import published
 from cloudcopy.domain.keys import KeyId
 from cloudcopy.http.callers import App, Native
 from cloudcopy.http.v1 import views
@@ -30,6 +31,12 @@ async def every(caller: Native, app: App) -> v1.KeyPage:
 async def revoke(key_id: str, caller: Native, app: App) -> None:
     """Refuse the key from now on. Doing it twice is the same as once."""
     await keys.revoke(KeyId(key_id), caller=caller, desk=app.keys)
+
+
+@router.get("/flags", tags=["Server"])
+async def flags() -> dict[str, str]:
+    """Open: every flag that a copy accepts, and what it takes. Their meaning is rclone's."""
+    return published()
 
 
 @router.get("/health", tags=["Server"])
