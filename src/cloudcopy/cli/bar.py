@@ -72,8 +72,13 @@ def picture(transfer: TransferView) -> RenderableType:
     source, destination = written(transfer)
     progress = transfer.progress
     line = Table.grid()  # a bar by itself does not end its line
+    percent = progress.percent if progress else 0
     line.add_row(
-        ProgressBar(total=100, completed=progress.percent if progress else 0, width=_BAR_WIDTH)
+        ProgressBar(
+            total=100,
+            completed=100 if transfer.state == "succeeded" else percent,
+            width=_BAR_WIDTH,
+        )
     )
     numbers = Text(clean(headline(transfer)), no_wrap=True, overflow="ellipsis")
     files = [

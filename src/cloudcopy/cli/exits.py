@@ -106,7 +106,8 @@ def ended(transfer: "TransferView", terminal: Terminal, *, place: str) -> int:
             code="transfer_cancelled",
         )
         return CANCELLED
-    said = ". ".join(part.rstrip(".") for part in (transfer.reason, summary) if part)
+    did = summary if transfer.result and transfer.result.listed else ""
+    said = ". ".join(part.rstrip(".") for part in (transfer.reason, did) if part)
     terminal.problem(
         f"The copy {transfer.id} failed: {said}.", (show, again), code="transfer_failed"
     )

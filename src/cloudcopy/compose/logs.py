@@ -1,4 +1,4 @@
-"""Logs: JSON lines on stderr, one event each, in UTC. Fields are named where they are logged.
+"""Logs on stderr, one event a line, in UTC: JSON, or plain words where a person watches.
 
 Nothing that holds a secret is ever passed to a logger: credentials live in types whose
 repr hides them, and uvicorn's access log, which would print keys in query strings, is off.
@@ -21,8 +21,7 @@ def configure(*, level: int = logging.INFO) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            *(_for_people() if sys.stderr.isatty() else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
@@ -40,3 +39,13 @@ def configure(*, level: int = logging.INFO) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def _for_programs() -> list[structlog.typing.Processor]:
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _for_people() -> list[structlog.typing.Processor]:
+    # The default formatter shows the values of local variables, credentials among them.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(exception_formatter=plain, pad_event_to=0)]

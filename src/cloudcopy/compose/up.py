@@ -122,17 +122,13 @@ def as_text(roots: Mapping[str, Path]) -> Ready:
         lines = [f"cloudcopy is ready at {url}"]
         lines += [f"  @{label}  (id {ids[label]})  {root}" for label, root in roots.items()]
         lines += ["", "In another terminal:", f"  export CLOUDCOPY_URL={url}"]
-        if key:
-            lines.append(f"  export CLOUDCOPY_API_KEY={key}   (shown this once)")
-        else:
-            lines.append(
-                "  export CLOUDCOPY_API_KEY=...      (a new one: cloudcopy up --print-key)"
-            )
+        lines.append(f"  export CLOUDCOPY_API_KEY={key or 'cck_...'}")
         first = next(iter(roots))
         lines += [
             "  cloudcopy connection add my-s3 --type s3",
             f"  cloudcopy copy @{first}:/some/folder my-s3:my-bucket/folder",
             "",
+            "The key is shown this once." if key else "A new key: cloudcopy up --print-key",
             "Ctrl-C stops it; running copies go on at the next start.",
         ]
         sys.stderr.write("\n".join(lines) + "\n")

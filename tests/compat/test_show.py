@@ -1,0 +1,90 @@
+"""What the public client shows: connections, instances, the account."""
+
+from tests.compat.client import Vastai, changed_files
+from tests.compat.place import Up
+
+
+def test_the_client_is_the_published_one_byte_for_byte(vastai: Vastai):
+    assert changed_files() == []
+
+
+def test_connections_are_shown_without_their_secrets(vastai: Vastai, up: Up):
+    assert vastai.raw("show", "connections") == [
+        {"id": up.connection, "name": "store", "cloud_type": "s3"},
+        {"id": up.in_parts, "name": "in-parts", "cloud_type": "s3"},
+    ]
+    table = vastai("show", "connections")
+    assert (table.code, table.err) == (0, "")
+    assert table.rows[:3] == [
+        ["#", "ID", "NAME", "Cloud", "Type"],
+        ["1", str(up.connection), "store", "s3"],
+        ["2", str(up.in_parts), "in-parts", "s3"],
+    ]
+
+
+def test_an_instance_is_shown_whole_and_as_a_table(vastai: Vastai, up: Up):
+    row = vastai.row(up.ids["spare"])
+    assert row["id"] == up.ids["spare"]
+    assert (row["label"], row["actual_status"], row["status_msg"]) == ("spare", "running", "")
+    assert row["extra_env"] == {}  # the client makes an object of our list of pairs
+    table = vastai("show", "instance", str(up.ids["spare"]))
+    assert (table.code, table.err) == (0, "")
+    assert table.rows[1][:4] == ["1", str(up.ids["spare"]), "1", "running"]
+    assert "spare" in table.rows[1]
+
+
+def test_an_instance_that_does_not_exist_is_said_so(vastai: Vastai):
+    answer = vastai("show", "instance", "999")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == "Instance 999 not found or no longer exists.\n"
+    assert vastai.raw("show", "instance", "999") == {"instances": None}
+
+
+def test_all_instances_are_shown(vastai: Vastai, up: Up):
+    ids = sorted(up.ids.values())
+    assert [each["id"] for each in vastai.raw("show", "instances")] == ids
+    labels = {str(id): label for label, id in up.ids.items()}
+    for words in ([], ["-v"]):
+        answer = vastai("show", "instances", *words)
+        assert answer.code == 0
+        assert "Total: 3 instances" in answer.out
+        assert "Labels: box: 1  ·  spare: 1  ·  third: 1" in answer.out
+        shown = [row[:3] for row in answer.rows if row[:1] and row[0] in labels]
+        assert shown == [[str(id), "running", labels[str(id)]] for id in ids]
+
+
+def test_instances_come_in_pages(vastai: Vastai, up: Up):
+    ids, token = sorted(up.ids.values()), []
+    for number, id in enumerate(ids):
+        page = vastai.raw("show", "instances", "--limit", "1", *token)
+        assert [each["id"] for each in page["instances"]] == [id]
+        assert page["total_instances"] == 3
+        assert (page["next_token"] is None) == (number == 2)
+        token = ["--next-token", str(page["next_token"])]
+    table = vastai("show", "instances", "--limit", "1")
+    assert "Fetched Results: 1 – 1 of 3" in table.out
+    assert "Next page token: " in table.out
+
+
+def test_instances_are_filtered_and_ordered(vastai: Vastai, up: Up):
+    words = ("show", "instances", "--quiet")
+    picked = vastai(*words, "--label", "box", "--label", "third", "--status", "running")
+    assert picked.out.split() == [str(up.ids["box"]), str(up.ids["third"])]
+    turned = vastai(*words, "--order-by", "label desc")
+    assert turned.out.split() == [str(up.ids[label]) for label in ("third", "spare", "box")]
+
+
+def test_the_account_is_shown_without_a_key(vastai: Vastai, up: Up):
+    told = vastai.raw("show", "user")
+    assert told == {
+        "id": 1,
+        "username": "owner",
+        "email": "",
+        "balance": 0.0,
+        "credit": 0.0,
+        "host_agreement_accepted": False,
+    }
+    table = vastai("show", "user")
+    assert (table.code, table.err) == (0, "")
+    assert "owner" in table.out
+    assert up.api.key not in table.out
