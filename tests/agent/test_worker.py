@@ -3,7 +3,7 @@
 from cloudcopy.domain.progress import Result
 from cloudcopy.ports.engine import Broken, Done
 from cloudcopy.ports.journal import Standing
-from cloudcopy.wire.agent import Ack, ProgressNow
+from cloudcopy.wire.agent import Ack, Desired, ProgressNow
 from tests.agent.conftest import ORDER, want
 
 
@@ -185,3 +185,16 @@ async def test_credentials_are_neither_in_the_journal_nor_in_a_repr(start, tmp_p
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("journal.db*"))
     assert b"SECRET" not in kept
     assert "SECRET" not in repr(agent.engine.copies)
+
+
+async def test_a_list_in_several_messages_is_one_list(start):
+    agent = await start(copies=3)
+    await agent.told(ORDER, want(transfer="t_2"))
+    await agent.until(lambda: agent.engine.running == 2)
+    await agent.worker.hear(Desired(full=True, orders=[ORDER], more=True))
+    await agent.worker.hear(Desired(full=True, orders=[want(transfer="t_2")]))
+    await agent.worker.hear(Desired(full=True, orders=[ORDER], more=True))
+    agent.worker.new_socket()  # the rest of that list is lost with its socket
+    await agent.worker.hear(Desired(full=True, orders=[want(transfer="t_2")]))
+    await agent.until(lambda: ("t_1", 1, "stopped") in agent.reports)
+    assert agent.engine.running == 1

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,10 @@ class Vastai:
     """
 
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     home: Path
     compiled: Path
-    forbidden: Sequence[str] = ()
+    forbidden: Sequence[str] = field(repr=False)
 
     def with_key(self, key: str | None) -> "Vastai":
         return replace(self, key=key)
@@ -151,5 +151,3 @@ class Vastai:
         answer = Answer(done.returncode, *(_COLOURS.sub("", t) for t in (done.stdout, done.stderr)))
         assert [each for each in self.forbidden if each in done.stdout + done.stderr] == []
         return answer
-
-

@@ -8,17 +8,17 @@ def test_the_client_is_the_published_one_byte_for_byte(vastai: Vastai):
     assert changed_files() == []
 
 
-def test_connections_are_shown_without_their_secrets(vastai: Vastai, up: Up):
+def test_connections_are_shown_newest_first_and_without_their_secrets(vastai: Vastai, up: Up):
     assert vastai.raw("show", "connections") == [
-        {"id": up.connection, "name": "store", "cloud_type": "s3"},
         {"id": up.in_parts, "name": "in-parts", "cloud_type": "s3"},
+        {"id": up.connection, "name": "store", "cloud_type": "s3"},
     ]
     table = vastai("show", "connections")
     assert (table.code, table.err) == (0, "")
     assert table.rows[:3] == [
         ["#", "ID", "NAME", "Cloud", "Type"],
-        ["1", str(up.connection), "store", "s3"],
-        ["2", str(up.in_parts), "in-parts", "s3"],
+        ["1", str(up.in_parts), "in-parts", "s3"],
+        ["2", str(up.connection), "store", "s3"],
     ]
 
 
@@ -37,7 +37,6 @@ def test_an_instance_that_does_not_exist_is_said_so(vastai: Vastai):
     answer = vastai("show", "instance", "999")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == "Instance 999 not found or no longer exists.\n"
-    assert vastai.raw("show", "instance", "999") == {"instances": None}
 
 
 def test_all_instances_are_shown(vastai: Vastai, up: Up):
@@ -54,37 +53,30 @@ def test_all_instances_are_shown(vastai: Vastai, up: Up):
 
 
 def test_instances_come_in_pages(vastai: Vastai, up: Up):
-    ids, token = sorted(up.ids.values()), []
-    for number, id in enumerate(ids):
-        page = vastai.raw("show", "instances", "--limit", "1", *token)
-        assert [each["id"] for each in page["instances"]] == [id]
-        assert page["total_instances"] == 3
-        assert (page["next_token"] is None) == (number == 2)
-        token = ["--next-token", str(page["next_token"])]
+    ids = sorted(up.ids.values())
     table = vastai("show", "instances", "--limit", "1")
+    assert [row[0] for row in table.rows if row[:1] and row[0].isdigit()] == [str(ids[0])]
     assert "Fetched Results: 1 – 1 of 3" in table.out
-    assert "Next page token: " in table.out
+    [token] = [row[-1] for row in table.rows if row[:3] == ["Next", "page", "token:"]]
+    shown = []
+    while token:
+        page = vastai.raw("show", "instances", "--limit", "1", "--next-token", token)
+        assert page["total_instances"] == 3
+        shown.append([each["id"] for each in page["instances"]])
+        token = page["next_token"]
+    assert shown == [[ids[1]], [ids[2]]]
 
 
 def test_instances_are_filtered_and_ordered(vastai: Vastai, up: Up):
-    words = ("show", "instances", "--quiet")
-    picked = vastai(*words, "--label", "box", "--label", "third", "--status", "running")
-    assert picked.out.split() == [str(up.ids["box"]), str(up.ids["third"])]
-    turned = vastai(*words, "--order-by", "label desc")
-    assert turned.out.split() == [str(up.ids[label]) for label in ("third", "spare", "box")]
+    filters = ("--label", "box", "third", "--status", "running", "--order-by", "label desc")
+    answer = vastai("show", "instances", "--quiet", *filters)
+    assert answer.out.split() == [str(up.ids["third"]), str(up.ids["box"])]
 
 
 def test_the_account_is_shown_without_a_key(vastai: Vastai, up: Up):
-    told = vastai.raw("show", "user")
-    assert told == {
-        "id": 1,
-        "username": "owner",
-        "email": "",
-        "balance": 0.0,
-        "credit": 0.0,
-        "host_agreement_accepted": False,
-    }
-    table = vastai("show", "user")
-    assert (table.code, table.err) == (0, "")
-    assert "owner" in table.out
-    assert up.api.key not in table.out
+    answer = vastai("show", "user")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.rows[0][:3] == ["#", "Balance", "Bal."]
+    assert answer.rows[1][:2] == ["1", "0.0"]
+    assert "owner" in answer.rows[1]
+    assert up.api.key not in answer.out

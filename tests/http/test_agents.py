@@ -152,3 +152,39 @@ async def test_a_join_token_works_once_and_its_repetition_is_the_same_machine(pl
     assert first.json() == again.json()
     assert thief.status_code == 403
     assert thief.json()["code"] == "forbidden"
+
+
+async def test_a_long_list_comes_in_several_messages(plane: Plane, address: str):
+    for number in range(wire.MAX_ORDERS + 1):
+        await plane.ask("POST", "/v1/transfers", plane.native(src=f"/{number}"))
+    async with logged_in(plane, address) as socket:
+        first = await hear_kind(socket, wire.Desired)
+        second = await hear_kind(socket, wire.Desired)
+    assert [(each.full, each.more, len(each.orders)) for each in (first, second)] == [
+        (True, True, wire.MAX_ORDERS),
+        (True, False, 1),
+    ]
+
+
+async def test_numbers_of_an_attempt_that_the_machine_does_not_have_are_ignored(
+    plane: Plane, address: str
+):
+    made = (await plane.ask("POST", "/v1/transfers", plane.native())).json()
+    async with logged_in(plane, address) as socket:
+        order = (await hear_kind(socket, wire.Desired)).orders[0]
+        for fence, done in ((order.fence, 1), ("forged", 2)):
+            told = wire.ProgressNow(
+                transfer=made["id"],
+                attempt=1,
+                fence=fence,
+                phase="transferring",
+                bytes_done=done,
+            )
+            await socket.send(wire.pack(told))
+        report = wire.Report(
+            transfer=made["id"], attempt=1, fence="stale", kind="started", at=plane.services.now()
+        )
+        await socket.send(wire.pack(report))
+        await hear_kind(socket, wire.Ack)  # what was sent before it has been heard
+        shown = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["progress"]
+        assert shown["bytes_done"] == 1

@@ -139,7 +139,7 @@ def _progress(order: Order, seen: Progress) -> ProgressNow:
         transfer=order.transfer,
         attempt=order.attempt,
         fence=order.fence,
-        phase=seen.phase,
+        phase=seen.phase.value,
         files_done=seen.files_done,
         files_total=seen.files_total,
         bytes_done=seen.bytes_done,

@@ -44,6 +44,7 @@ class Worker:
     slots: asyncio.Semaphore
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     _stops: dict[Attempt, asyncio.Event] = field(default_factory=dict, init=False)
+    _round: set[Attempt] = field(default_factory=set, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def recover(self) -> None:
@@ -76,11 +77,18 @@ class Worker:
     async def _desire(self, desired: Desired) -> None:
         for order in desired.orders:
             await self._want(order)
+            self._round.add((order.transfer, order.attempt))
+        if desired.more:
+            return
+        wanted, self._round = self._round, set()
         if desired.full:
-            wanted = {(order.transfer, order.attempt) for order in desired.orders}
             for attempt, stop in self._stops.items():
                 if attempt not in wanted:
                     stop.set()
+
+    def new_socket(self) -> None:
+        """A round that the last socket had begun will not be finished."""
+        self._round.clear()
 
     async def _want(self, order: Order) -> None:
         running = self._stops.get((order.transfer, order.attempt))

@@ -158,6 +158,7 @@ async def _converse(socket: ClientConnection, worker: Worker) -> None:
     """Until the socket closes."""
     outbox = worker.bench.outbox
     outbox.again()
+    worker.new_socket()
     with contextlib.suppress(ConnectionClosed):
         async with asyncio.TaskGroup() as group:
             background = [

@@ -95,6 +95,7 @@ class Line:
     machine: Machine
     epoch: int
     _told: set[tuple[str, int, str]] = field(default_factory=set, init=False)
+    _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -144,10 +145,17 @@ class Line:
             keys = {(each.transfer, each.attempt, each.want): each for each in orders}
             fresh = orders if full else [keys[key] for key in keys if key not in self._told]
             if fresh or full:
-                await self._send(wire.Desired(full=full, orders=fresh))
+                await self._send_orders(fresh, full=full)
             self._told = set(keys)
+            self._fences = {each.transfer: each.fence for each in orders}
             rung = await bell.wait(ROUND_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
             full = not rung
+
+    async def _send_orders(self, orders: list[wire.Order], *, full: bool) -> None:
+        for first in range(0, max(1, len(orders)), wire.MAX_ORDERS):
+            part = orders[first : first + wire.MAX_ORDERS]
+            more = first + wire.MAX_ORDERS < len(orders)
+            await self._send(wire.Desired(full=full, orders=part, more=more))
 
     async def _receive(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -192,6 +200,8 @@ class Line:
         await self._send(ack)
 
     async def _progress(self, told: wire.ProgressNow) -> None:
+        if self._fences.get(told.transfer) != told.fence:
+            return  # of an attempt that this machine does not have
         last = self._kept_at.get(told.transfer)
         keep = last is None or self.app.now() - last >= KEEP_EVERY
         if keep:

@@ -25,7 +25,8 @@ from typing import Final, Literal
 import msgspec
 
 PROTOCOL: Final = 1
-MAX_FRAME_BYTES: Final = 4 * 1024 * 1024  # about 8,000 orders
+MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+MAX_ORDERS: Final = 50  # in one frame: each may carry 64 KiB of flags
 CHALLENGE_CONTEXT: Final = b"cloudcopy agent login v1\0"  # so that a signature serves nothing else
 
 
@@ -76,10 +77,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desired(Message, frozen=True, kw_only=True, tag="desired"):
-    """`full` says that a live transfer which is not in `orders` is no longer wanted."""
+    """What the agent should be doing; a long list comes in several messages.
+
+    Attributes:
+        full: A live transfer that is in none of the round's messages is no longer wanted.
+        more: Further messages of the same round follow.
+    """
 
     full: bool
     orders: list[Order]
+    more: bool = False
 
 
 class NeedBackend(Message, frozen=True, kw_only=True, tag="need_backend"):
@@ -117,7 +124,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     skipped: list[tuple[str, int]] = []
     bytes_copied: int = 0
-    verified: str = "nothing"
+    verified: Literal["nothing", "size", "hash"] = "nothing"
     hash: str = ""
     dry_run: bool = False
     notes: list[str] = []
@@ -146,7 +153,7 @@ class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
     transfer: str
     attempt: int
     fence: str
-    phase: str
+    phase: Literal["preparing", "transferring", "verifying"]
     files_done: int = 0
     files_total: int = 0
     bytes_done: int = 0
