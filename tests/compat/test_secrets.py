@@ -73,7 +73,7 @@ def test_a_store_that_refuses_the_secret_does_not_have_it_told(place: Place, up:
     wrong = {**up.s3.parameters, "secret_access_key": secret}
     body = {"name": "wrong", "cloud_type": "s3", "parameters": wrong}
     refused = up.api.request("POST", "/v1/connections", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (422, "access_denied")
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_credentials")
     untested = up.api.ok("POST", "/v1/connections?test=false", body)["id"]
     try:
         place.write({"a": b"a"})

@@ -113,7 +113,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
             return made[0].time if made else time
 
         machine_desk = machines.Desk(opened, vault, bus, now)
-        connection_desk = connections.Desk(opened, vault, probe, now)
+        connection_desk = connections.Desk(opened, SqlReads(database), vault, probe, now)
         token, _ = await machines.invite(caller=CALLER, desk=machine_desk)
         machine = await machines.enrol(token, public_key=b"p" * 32, name="gpu-1", desk=machine_desk)
         told = wire.Announce(instances=[wire.AnnouncedInstance("box", "/srv/box", "running")])

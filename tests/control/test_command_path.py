@@ -157,7 +157,6 @@ async def grant(plane: Plane, transfer, machine=None, **changes):
         wire.NeedBackend(**wanted | changes),
         machine=machine or plane.machine,
         reads=plane.reads,
-        open_store=plane.open_store,
         vault=plane.vault,
     )
 

@@ -18,7 +18,6 @@ async def sweep(plane: Plane, transfer: Transfer, *, kind="failed", interrupted=
     return await sweeps.before(
         report,
         reads=plane.reads,
-        open_store=plane.open_store,
         vault=plane.vault,
         probe=plane.probe,
     )
@@ -45,6 +44,20 @@ async def test_nothing_is_swept_while_another_live_copy_writes_there(plane: Plan
     assert await sweep(plane, transfer) == 0
     elsewhere = await plane.submit(remote="bucket/runner")
     assert await sweep(plane, elsewhere) == 1
+
+
+async def test_another_connection_to_a_place_of_that_name_counts_too(plane: Plane):
+    from cloudcopy.control import connections, transfers
+    from cloudcopy.domain.connection import NewConnection
+
+    secrets = {"access_key_id": "A", "secret_access_key": "S", "bucket": "bucket"}
+    scoped = await connections.create(
+        NewConnection.parse("scoped", "s3", secrets), caller=CALLER, desk=plane.connections
+    )
+    transfer = await plane.submit()
+    other = plane.order(remote="run/deeper", connection=scoped.id)
+    await transfers.submit(other, caller=CALLER, desk=plane.transfers)
+    assert await sweep(plane, transfer) == 0
 
 
 async def test_a_download_sweeps_nothing(plane: Plane):

@@ -58,6 +58,15 @@ def test_everything_else_is_refused_by_name_with_the_list(word: str):
         ["--exclude="],
         ["--exclude={{.*}}"],
         ["--exclude=a\nb"],
+        ["--exclude=[a"],
+        ["--exclude={a,b"],
+        ["--exclude=a]"],
+        ["--exclude=a}"],
+        ["--exclude={a,{b}}"],
+        ["--exclude=a***b"],
+        ["--exclude=a\\"],
+        ["--max-size=1Bi"],
+        ["--max-age=1.5d2h"],
         ["--filter=!"],
         ["--filter=*.tmp"],
         ["--exclude"],
@@ -96,3 +105,21 @@ def test_the_published_list_holds_every_flag_and_what_it_takes():
     assert (listed["--dry-run"], listed["--max-size"]) == ("nothing", "size")
     assert (listed["--max-age"], listed["--transfers"]) == ("duration", "count")
     assert listed["--exclude"] == "pattern"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--exclude=*.{tmp,bak}"],
+        ["--exclude=[a-c]?.txt"],
+        ["--exclude=/dir/**"],
+        ["--exclude=a\\[b"],
+        ["--filter", "+ keep/**"],
+        ["--max-age=1h30m"],
+        ["--max-age=1.5d"],
+        ["--max-size=100"],
+        ["--bwlimit=1.5Mi"],
+    ],
+)
+def test_what_rclone_reads_is_accepted(words: list[str]):
+    assert Flags.parse(words).words()

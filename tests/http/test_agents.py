@@ -1,6 +1,7 @@
 """The agents' socket, over a real port."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -188,3 +189,95 @@ async def test_numbers_of_an_attempt_that_the_machine_does_not_have_are_ignored(
         await hear_kind(socket, wire.Ack)  # what was sent before it has been heard
         shown = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["progress"]
         assert shown["bytes_done"] == 1
+
+
+async def test_full_rounds_come_also_when_the_doorbell_never_rests(
+    plane: Plane, address: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloudcopy.http.agents.ROUND_SECONDS", 0.5)
+
+    async def ring() -> None:
+        while True:
+            plane.services.bus.ring(plane.machine)
+            await asyncio.sleep(0.01)
+
+    ringing = asyncio.create_task(ring())
+    async with logged_in(plane, address) as socket:
+        for _ in range(3):
+            assert (await hear_kind(socket, wire.Desired)).full
+    ringing.cancel()
+
+
+async def test_a_database_that_is_busy_sends_an_agent_away_for_a_while_only(
+    plane: Plane, address: str, tmp_path
+):
+    other = sqlite3.connect(tmp_path / "server" / "cloudcopy.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    async with logged_in(plane, address) as socket:
+        bye = await hear(socket)
+        assert isinstance(bye, wire.Bye)
+        assert not bye.final
+        await socket.wait_closed()
+        assert socket.close_code == 1013
+    other.execute("ROLLBACK")
+    other.close()
+    async with logged_in(plane, address) as socket:
+        assert isinstance(await hear(socket), wire.Welcome)
+
+
+async def test_a_message_that_cannot_be_acted_on_leaves_the_socket_open(
+    plane: Plane, address: str, tmp_path
+):
+    made = (await plane.ask("POST", "/v1/transfers", plane.native())).json()
+    async with logged_in(plane, address) as socket:
+        order = (await hear_kind(socket, wire.Desired)).orders[0]
+        report = wire.Report(
+            transfer=made["id"],
+            attempt=1,
+            fence=order.fence,
+            kind="succeeded",
+            at=plane.services.now(),
+        )
+        other = sqlite3.connect(tmp_path / "server" / "cloudcopy.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await socket.send(wire.pack(report))
+        await asyncio.sleep(6)  # longer than a write waits for another process
+        other.execute("ROLLBACK")
+        other.close()
+        await socket.send(wire.pack(report))  # what was not acknowledged is said again
+        assert isinstance(await hear_kind(socket, wire.Ack), wire.Ack)
+
+
+async def test_a_sweep_that_cannot_be_tried_does_not_keep_a_transfer_from_its_end(
+    plane: Plane, address: str
+):
+    parameters = {
+        "endpoint": "http://a_name_that_boto_refuses:9",
+        "access_key_id": "a",
+        "secret_access_key": "b",
+    }
+    body = {"name": "odd", "cloud_type": "s3", "parameters": parameters}
+    await plane.ask("POST", "/v1/connections?test=false", body)
+    made = (await plane.ask("POST", "/v1/transfers", plane.native(connection="odd"))).json()
+    async with logged_in(plane, address) as socket:
+        order = (await hear_kind(socket, wire.Desired)).orders[0]
+        report = wire.Report(
+            transfer=made["id"],
+            attempt=1,
+            fence=order.fence,
+            kind="failed",
+            at=plane.services.now(),
+            reason="x",
+            result=wire.Numbers(interrupted=True),
+        )
+        await socket.send(wire.pack(report))
+        await hear_kind(socket, wire.Ack)
+    state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
+    assert state == "failed"
+
+
+async def test_a_text_frame_is_no_message(plane: Plane, address: str):
+    async with connect(address, proxy=None) as socket:
+        await socket.send("hello")
+        bye = await hear(socket)
+        assert isinstance(bye, wire.Bye)

@@ -184,3 +184,11 @@ async def test_status_msg_follows_the_copy_with_the_state_first(plane: Plane):
     await plane.ask("POST", COPY, plane.order())
     await report(plane, "succeeded")
     assert await status() == "Cloud Copy Operation Finished"
+
+
+async def test_the_same_order_after_a_cancel_is_a_new_copy(plane: Plane):
+    first = (await plane.ask("POST", COPY, plane.order())).json()
+    await plane.ask("DELETE", COPY, {"client_id": "me", "dst_id": plane.instance})
+    again = (await plane.ask("POST", COPY, plane.order())).json()
+    assert again["result_url"] != first["result_url"]
+    assert {each["state"] for each in await live(plane)} == {"cancelling", "queued"}

@@ -1,5 +1,6 @@
 """The native API: what it answers, and how it refuses."""
 
+import json
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ async def test_an_idempotency_key_makes_a_repetition_safe(plane: Plane):
         ({"direction": "sideways"}, 422, "invalid"),
         ({"src": "/a/../b"}, 422, "bad_path"),
         ({"dst": ""}, 422, "no_bucket"),
-        ({"flags": ["--rc"]}, 422, "bad_flag"),
+        ({"flags": ["--rc"]}, 400, "bad_flag"),
         ({"unknown": 1}, 422, "invalid"),
         ({"src": None}, 422, "invalid"),
     ],
@@ -195,3 +196,14 @@ async def test_broken_json_is_400(plane: Plane):
     headers = plane.auth | {"Content-Type": "application/json"}
     reply = await plane.client.post("/v1/transfers", content=b"{", headers=headers)
     problem(reply, 400, "bad_json")
+
+
+async def test_a_lone_surrogate_is_refused_in_words(plane: Plane):
+    headers = plane.auth | {"Content-Type": "application/json"}
+    raw = b'{"name": "x", "cloud_type": "s3", "parameters": {"region": "\\ud800"}}'
+    reply = await plane.client.post("/v1/connections?test=false", content=raw, headers=headers)
+    problem(reply, 422, "invalid")
+    order = plane.native(instance="X")
+    raw = json.dumps(order).replace('"X"', '"\\ud800"').encode()
+    reply = await plane.client.post("/v1/transfers", content=raw, headers=headers)
+    assert reply.status_code in (404, 422)

@@ -118,6 +118,27 @@ async def test_a_body_over_the_bound_is_refused_before_it_is_read(plane: Plane):
     assert refused(reply, 413)["error"] == "too_large"
 
 
+async def test_a_body_without_a_length_is_bound_too(plane: Plane):
+    async def endless():
+        for _ in range(40):
+            yield b"x" * 10_000
+
+    reply = await plane.client.post(COPY, content=endless(), headers=plane.auth)
+    assert refused(reply, 413)["error"] == "too_large"
+
+
+@pytest.mark.parametrize("headers", [True, False])
+async def test_json_that_is_nested_without_end_is_refused(plane: Plane, headers: bool):
+    sent = plane.auth if headers else {}
+    reply = await plane.client.post(COPY, content=b"[" * 100_000, headers=sent)
+    refused(reply, 400 if headers else 401)
+
+
+async def test_numbers_longer_than_any_id_are_refused(plane: Plane):
+    refused(await plane.ask("GET", f"/api/v0/instances/{'9' * 5_000}/"), 400)
+    refused(await plane.ask("GET", f"/api/v1/instances/?after_token={'9' * 5_000}"), 400)
+
+
 async def test_a_revoked_key_is_unknown(plane: Plane):
     made = (await plane.ask("POST", "/v1/keys", {"name": "short-lived"})).json()
     revoked = {"Authorization": f"Bearer {made['key']}"}

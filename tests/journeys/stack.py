@@ -134,26 +134,33 @@ class Api:
         return eventually(look, f"{id} has copied something")
 
 
-def rclones(work: Path) -> Counter[str]:
-    """How many rclone processes hold each transfer's lock below the agent's `work` directory.
+def holders(work: Path) -> dict[int, set[str]]:
+    """Which rclone processes hold which transfers' locks below the agent's `work` directory.
 
     The lock's descriptor is inherited, so it tells whose copy an rclone is.
     """
     locks = str(work / "locks")
-    found: Counter[str] = Counter()
+    found: dict[int, set[str]] = {}
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         try:
             if "rclone" not in str((process / "exe").readlink()):
                 continue
-            held = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
+            names = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
         except OSError:
             continue
-        found.update(
-            Path(name.removesuffix(" (deleted)")).name for name in held if name.startswith(locks)
-        )
+        held = {
+            Path(name.removesuffix(" (deleted)")).name for name in names if name.startswith(locks)
+        }
+        if held:
+            found[int(process.name)] = held
     return found
+
+
+def rclones(work: Path) -> Counter[str]:
+    """How many rclone processes each transfer has."""
+    return Counter(transfer for held in holders(work).values() for transfer in held)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ rclone can only clean up a whole bucket; this touches nothing but what it is tol
 boto3 is imported when it is first needed: it takes longer than the rest of the server.
 """
 
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,20 +31,21 @@ def abort(backend: Backend, below: RemotePath, *, since: datetime) -> int:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     bucket, _, key = below.value.partition("/")
-    client = _client(backend)
     try:
-        found = _uploads(client, bucket, key)
-        ours = [
-            each for each in found if each["Initiated"] >= since and _inside(str(each["Key"]), key)
-        ]
-        for each in ours:
-            client.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
-    except (BotoCoreError, ClientError) as error:
+        with closing(_client(backend)) as client:
+            ours = [
+                each
+                for each in _uploads(client, bucket, key)
+                if each["Initiated"] >= since and _inside(str(each["Key"]), key)
+            ]
+            for each in ours:
+                client.abort_multipart_upload(
+                    Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"]
+                )
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: a bad endpoint
         raise StoreUnreachable(
             f"Unfinished uploads could not be looked for: {type(error).__name__}.", code="sweep"
         ) from error
-    finally:
-        client.close()
     return len(ours)
 
 

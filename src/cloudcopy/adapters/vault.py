@@ -6,6 +6,7 @@ context: copied under another id, they do not open. Every derived key is HKDF-SH
 the master with its purpose (RFC 5869), so no two purposes share one.
 """
 
+import contextlib
 import hmac
 import json
 import os
@@ -98,16 +99,19 @@ def _decrypt(key: bytes, box: bytes, context: str) -> bytes:
 
 
 def _read_or_make(path: Path) -> bytes:
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        if path.stat().st_mode & 0o077:
-            raise Unavailable(
-                f"the master key {path} can be read by others", next=(f"chmod 600 {path}",)
-            ) from None
-        return path.read_bytes()
-    with os.fdopen(fd, "wb") as file:
-        file.write(secrets.token_bytes(MASTER_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+    """The key, made whole or not at all: a crash must not leave an empty one for ever."""
+    if not path.exists():
+        part = path.with_suffix(f".{secrets.token_hex(4)}")
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(secrets.token_bytes(MASTER_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first: its key it is
+            path.hardlink_to(part)
+        part.unlink()
+    if path.stat().st_mode & 0o077:
+        raise Unavailable(
+            f"the master key {path} can be read by others", next=(f"chmod 600 {path}",)
+        )
     return path.read_bytes()

@@ -101,8 +101,12 @@ class Worker:
             self._start(order, resumed=False)
             return
         entry = await self.bench.journal.get(order.transfer, order.attempt)
-        if entry is not None and entry.report is not None:
+        if entry is None:
+            return
+        if entry.report is not None:
             self.bench.outbox.hold(entry.report)
+        else:  # we were cut off between writing it down and starting it
+            self._start(order, resumed=entry.standing is Standing.STARTED)
 
     def _stop_earlier(self, order: Order) -> None:
         """A new attempt was drawn while the old one still runs here: its lock must come free."""
@@ -122,6 +126,8 @@ class Worker:
     async def _run(self, order: Order, stop: asyncio.Event, *, resumed: bool) -> None:
         try:
             await carry_out(order, stop, slots=self.slots, resumed=resumed, bench=self.bench)
+        except Exception:  # the journal cannot be written: other copies must go on
+            log.exception("the end could not be recorded; it is tried again", order=order.transfer)
         finally:
             del self._stops[order.transfer, order.attempt]
 

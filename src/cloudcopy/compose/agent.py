@@ -5,7 +5,7 @@ import contextlib
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +33,15 @@ from cloudcopy.wire import agent as wire
 log = structlog.get_logger()
 
 AGAIN_SECONDS: Final = 20.0  # how long an acknowledgement may take before we say it again
-FIRST_WAIT: Final = 0.2  # before the first reconnection; doubles up to the last
+FIRST_WAIT: Final = 0.1  # before the first reconnection; doubles up to the last
 LAST_WAIT: Final = 15.0
 OPEN_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 30.0  # a connection that lived longer was a good one
 Connected = Callable[[dict[str, int]], object]
+
+
+class Lost(Exception):
+    """The server ended the connection and may take the next one."""
 
 
 async def run(
@@ -112,9 +117,12 @@ async def _work(
 async def _stay_connected(
     settings: AgentSettings, me: Identity, worker: Worker, connected: Connected
 ) -> None:
+    """Raises Forbidden when the server will not have this machine. Nothing else ends it."""
     address = f"{settings.server.replace('http', 'ws', 1)}/v1/agent"
+    loop = asyncio.get_running_loop()
     wait = FIRST_WAIT
     while True:
+        begun = loop.time()
         try:
             async with connect(
                 address,
@@ -123,14 +131,14 @@ async def _stay_connected(
                 proxy=None,
                 compression=None,
             ) as socket:
-                ids = await _log_in(socket, settings, me)
-                wait = FIRST_WAIT
-                connected(ids)
+                connected(await _log_in(socket, settings, me))
                 await _converse(socket, worker)
-        except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError) as error:
-            log.info("server not reachable", server=settings.server, reason=type(error).__name__)
+        except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError, Lost) as error:
+            reason = str(error) if isinstance(error, Lost) else type(error).__name__
+            log.info("not connected", server=settings.server, reason=reason)
+        # A connection that ended at once is a fault that will be there again.
+        wait = FIRST_WAIT if loop.time() - begun > STEADY_SECONDS else min(LAST_WAIT, wait * 2)
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
-        wait = min(LAST_WAIT, wait * 2)
 
 
 async def _log_in(
@@ -140,18 +148,26 @@ async def _log_in(
     challenge = await _next(socket)
     if isinstance(challenge, wire.Challenge):
         await socket.send(wire.pack(wire.Proof(signature=me.prove(challenge.nonce))))
-        instances = [
-            wire.AnnouncedInstance(label, str(root), ActualStatus.RUNNING)
-            for label, root in settings.instances.items()
-        ]
+        instances = await asyncio.to_thread(_announced, settings.instances)
         await socket.send(wire.pack(wire.Announce(instances=instances)))
         welcome = await _next(socket)
         if isinstance(welcome, wire.Welcome):
             log.info("connected", server=settings.server, machine=me.machine, epoch=welcome.epoch)
             return welcome.instances
         challenge = welcome
-    reason = challenge.reason if isinstance(challenge, wire.Bye) else "unexpected answer"
-    raise Forbidden(f"The server refused this machine: {reason}")
+    if isinstance(challenge, wire.Bye) and challenge.final:
+        raise Forbidden(f"The server refused this machine: {challenge.reason}")
+    raise Lost(challenge.reason if isinstance(challenge, wire.Bye) else "unexpected answer")
+
+
+def _announced(roots: Mapping[str, Path]) -> list[wire.AnnouncedInstance]:
+    """What this machine has now; a directory that is gone is an instance that is offline."""
+    return [
+        wire.AnnouncedInstance(
+            label, str(root), ActualStatus.RUNNING if root.is_dir() else ActualStatus.OFFLINE
+        )
+        for label, root in roots.items()
+    ]
 
 
 async def _converse(socket: ClientConnection, worker: Worker) -> None:
@@ -172,10 +188,11 @@ async def _converse(socket: ClientConnection, worker: Worker) -> None:
                         log.info("server said goodbye", reason=message.reason)
                         break
                     await worker.hear(message)
-            except ConnectionClosed:
-                log.info("connection lost")
-            for each in background:
-                each.cancel()
+            except (ConnectionClosed, msgspec.DecodeError) as error:
+                log.info("connection lost", reason=type(error).__name__)
+            finally:
+                for each in background:
+                    each.cancel()
 
 
 async def _next(socket: ClientConnection) -> wire.FromServer:

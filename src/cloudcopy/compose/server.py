@@ -58,7 +58,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             now=now,
             new_nonce=system.new_nonce,
             transfers=transfers.Desk(opened, bus, now, system.new_ulid, system.new_fence),
-            connections=connections.Desk(opened, vault, probe, now),
+            connections=connections.Desk(opened, reads, vault, probe, now),
             machines=machines.Desk(opened, vault, bus, now),
             keys=keys.Desk(opened, reads, vault, now),
             queries=queries.Desk(reads, bus, vault, now),

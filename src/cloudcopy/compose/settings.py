@@ -88,7 +88,8 @@ def instances(words: Sequence[str]) -> dict[str, Path]:
     """``LABEL=DIR`` words as roots by label.
 
     Raises:
-        Invalid: a word has another form, a label stands twice, or a directory is not there.
+        Invalid: a word has another form, a label stands twice, or no directory is there.
+            One that is missing among several is announced as offline: the others must go on.
     """
     roots: dict[str, Path] = {}
     for word in words:
@@ -98,12 +99,10 @@ def instances(words: Sequence[str]) -> dict[str, Path]:
         checked_label(label, field="--instance")
         if label in roots:
             raise Invalid("--instance", f"the label {label!r} stands twice")
-        root = Path(directory).expanduser().absolute()
-        if not root.is_dir():
-            raise Invalid(
-                "--instance", f"{directory} is not a directory", next=("Create it first.",)
-            )
-        roots[label] = root
+        roots[label] = Path(directory).expanduser().absolute()
+    if roots and not any(root.is_dir() for root in roots.values()):
+        missing = next(iter(roots.values()))
+        raise Invalid("--instance", f"{missing} is not a directory", next=("Create it first.",))
     return roots
 
 

@@ -16,6 +16,7 @@ from cloudcopy.domain.machine import AccountId
 from cloudcopy.domain.paths import RemotePath
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.engine import Probe
+from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
 from cloudcopy.ports.vault import Vault
 
@@ -25,6 +26,7 @@ class Desk:
     """What the functions here need, built once."""
 
     open_store: OpenStore
+    reads: Reads
     vault: Vault
     probe: Probe
     now: Clock
@@ -70,7 +72,7 @@ async def test(id: ConnectionId, *, caller: Caller, desk: Desk) -> None:
         StoreUnreachable: it does not work; says why and what to do.
     """
     connection, opened_ = await opened(
-        id, account=caller.account, open_store=desk.open_store, vault=desk.vault
+        id, account=caller.account, reads=desk.reads, vault=desk.vault
     )
     if connection.cloud_type == "local":
         raise Conflict(
@@ -101,7 +103,7 @@ async def remove(id: ConnectionId, *, caller: Caller, desk: Desk) -> None:
 
 
 async def opened(
-    id: ConnectionId, *, account: AccountId, open_store: OpenStore, vault: Vault
+    id: ConnectionId, *, account: AccountId, reads: Reads, vault: Vault
 ) -> tuple[Connection, Backend]:
     """The connection and, for memory only, the store it stands for.
 
@@ -109,9 +111,8 @@ async def opened(
         NotFound: no such connection, or its secrets are gone.
         Unavailable: the secrets do not open with this server's master key.
     """
-    async with open_store() as store:
-        connection = await store.connections.get(id, account=account)
-        sealed = await store.connections.sealed(id)
+    connection = await reads.connection(id, account=account)
+    sealed = await reads.sealed(id)
     secrets = vault.open(sealed, context=context(id))
     return connection, backend(connection.cloud_type, {**connection.shown, **secrets})
 

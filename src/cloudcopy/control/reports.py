@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from cloudcopy.control import connections
-from cloudcopy.domain.errors import CloudCopyError, NotFound
+from cloudcopy.domain.errors import NotFound, Rejected
 from cloudcopy.domain.machine import MachineId
 from cloudcopy.domain.progress import CurrentFile, Phase, Progress, Result, Verified
 from cloudcopy.domain.transfer import (
@@ -145,23 +145,22 @@ async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
 
 
 async def grant(
-    wanted: wire.NeedBackend,
-    *,
-    machine: MachineId,
-    reads: Reads,
-    open_store: OpenStore,
-    vault: Vault,
+    wanted: wire.NeedBackend, *, machine: MachineId, reads: Reads, vault: Vault
 ) -> wire.BackendGranted | wire.BackendRefused:
-    """Open the connection's secrets for one live attempt, for the machine it runs on only."""
+    """Open the connection's secrets for one live attempt, for the machine it runs on only.
+
+    Raises:
+        Unavailable: not now; the agent asks again.
+    """
     try:
         transfer = (await reads.transfer(TransferId(wanted.transfer), account=None)).transfer
         mine = (transfer.machine, transfer.attempt, transfer.fence)
         if mine != (machine, wanted.attempt, wanted.fence) or transfer.state.final:
             return _refused(wanted, "this attempt is no longer wanted")
         connection, opened = await connections.opened(
-            transfer.order.connection, account=transfer.account, open_store=open_store, vault=vault
+            transfer.order.connection, account=transfer.account, reads=reads, vault=vault
         )
-    except CloudCopyError as error:
+    except Rejected as error:
         return _refused(wanted, str(error))
     return wire.BackendGranted(
         transfer=wanted.transfer,

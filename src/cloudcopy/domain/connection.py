@@ -260,6 +260,8 @@ def _text(key: str, value: object) -> str:
     if not isinstance(value, str | int):
         raise Invalid(f"parameters.{key[:40]}", "must be a string, a whole number or a boolean")
     text = str(value)
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise Invalid(f"parameters.{key[:40]}", "has an unpaired surrogate")
     if len(text.encode()) > MAX_PARAMETER_BYTES:
         raise Invalid(f"parameters.{key[:40]}", f"is longer than {MAX_PARAMETER_BYTES} bytes")
     if "\0" in text:

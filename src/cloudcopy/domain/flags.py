@@ -20,8 +20,11 @@ PUBLISHED_LIST: Final = "/v1/flags"  # on every server, open to all
 MAX_WORDS: Final = 64  # rclone itself has no bound; ours keeps orders and argv small
 MAX_PATTERN_BYTES: Final = 1024
 
-_SIZE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?([BKMGTP]i?)?", re.ASCII | re.IGNORECASE)
-_DURATION = re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h|d|w|M|y))+", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?(B|[KMGTP]i?)?", re.ASCII | re.IGNORECASE)
+# Hours and less add up ("1h30m"); the longer units stand alone (rclone, fs.ParseDuration).
+_DURATION = re.compile(
+    r"([0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h))+|[0-9]{1,9}(\.[0-9]{1,6})?(d|w|M|y)", re.ASCII
+)
 _COUNT = re.compile(r"[0-9]{1,3}", re.ASCII)
 MAX_PARALLEL: Final = 64  # beyond it nothing gets faster and small stores fall over
 
@@ -47,7 +50,17 @@ def _pattern(word: str) -> str | None:
         return "must not hold control characters"
     if "{{" in word or "}}" in word:
         return "must be a glob; regular expressions in {{ }} are not accepted"
+    if not _is_glob(word):
+        return "must be a glob whose [ ] and { } are in pairs, without ***"
     return None
+
+
+def _is_glob(word: str) -> bool:
+    """Whether rclone can read it (rclone, fs/filter/glob.go); a backslash quotes what follows."""
+    plain = re.sub(r"\\.", "", word)
+    without_sets = re.sub(r"\[[^\]]+\]", "", plain)
+    without_choices = re.sub(r"\{[^{}]*\}", "", without_sets)
+    return not re.search(r"[\[\]{}]|\*\*\*|\\$", without_choices)
 
 
 def _filter(word: str) -> str | None:

@@ -1,7 +1,8 @@
 """The agents' WebSocket: login, then desired state down and reports up.
 
-One socket per machine speaks: the newest epoch wins, and an older socket is told so at its
-next round or message and closed.
+One socket per machine speaks: the newest epoch wins, and an older socket is told so when
+the newer one has logged in, and closed. A fault of ours never closes a socket: what could
+not be done is not acknowledged, so the agent says it again.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from cloudcopy.control import machines, reports, sweeps
-from cloudcopy.domain.errors import CloudCopyError, Forbidden
+from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable
 from cloudcopy.domain.machine import Machine
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
@@ -31,6 +32,7 @@ KEEP_EVERY: Final = timedelta(seconds=5)  # how often a copy's numbers are store
 REFUSED: Final = 4403  # private close codes are 4000 to 4999 (RFC 6455)
 SUPERSEDED: Final = 4409
 GOING_AWAY: Final = 1001
+TRY_AGAIN: Final = 1013
 
 M = TypeVar("M", bound=wire.Message)
 
@@ -45,8 +47,10 @@ async def speak(socket: WebSocket) -> None:
             line = await _log_in(socket, app)
     except (CloudCopyError, msgspec.DecodeError, TimeoutError) as error:
         log.warning("agent refused", reason=str(error))
-        await socket.send_bytes(wire.pack(wire.Bye(reason=str(error) or "login took too long")))
-        await socket.close(REFUSED)
+        final = isinstance(error, Rejected)
+        words = str(error) or "the login took too long"
+        await socket.send_bytes(wire.pack(wire.Bye(reason=words, final=final)))
+        await socket.close(REFUSED if final else TRY_AGAIN)
         return
     except WebSocketDisconnect:
         return
@@ -68,8 +72,16 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     return Line(socket, app, machine, epoch)
 
 
+async def _frame(socket: WebSocket) -> wire.FromAgent:
+    """The next message. Raises msgspec.DecodeError for a frame that is none."""
+    received = await socket.receive()
+    if received["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(received["code"])
+    return wire.from_agent(received.get("bytes") or b"")
+
+
 async def _expect(socket: WebSocket, kind: type[M]) -> M:
-    message = wire.from_agent(await socket.receive_bytes())
+    message = await _frame(socket)
     if not isinstance(message, kind):
         raise Forbidden(f"expected {kind.__name__}, got {type(message).__name__}")
     return message
@@ -118,7 +130,7 @@ class Line:
                 return
             case Superseded():
                 code, words = SUPERSEDED, "a newer connection of this machine took over"
-            case CloudCopyError() | msgspec.DecodeError():
+            case Forbidden() | msgspec.DecodeError():
                 code, words = REFUSED, str(error)
             case Exception():
                 log.error("agent socket failed", machine=self.machine.id, exc_info=error)
@@ -135,21 +147,31 @@ class Line:
 
     async def _send_desired(self, bell: Doorbell) -> None:
         """Everything at once and on each round; what is new on each ring."""
-        full = True
+        loop = asyncio.get_running_loop()
+        round_at = loop.time()
         while True:
-            if not await machines.is_current(self.machine, self.epoch, reads=self.app.reads):
-                raise Superseded
+            full = loop.time() >= round_at
             if full:
-                await machines.heard(self.machine.id, desk=self.app.machines)
-            orders = await reports.desired(self.machine.id, reads=self.app.reads)
-            keys = {(each.transfer, each.attempt, each.want): each for each in orders}
-            fresh = orders if full else [keys[key] for key in keys if key not in self._told]
-            if fresh or full:
-                await self._send_orders(fresh, full=full)
-            self._told = set(keys)
-            self._fences = {each.transfer: each.fence for each in orders}
-            rung = await bell.wait(ROUND_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
-            full = not rung
+                round_at = loop.time() + ROUND_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311
+            try:
+                await self._tell(full=full)
+            except Unavailable as error:
+                log.warning("agent not told", machine=self.machine.id, reason=str(error))
+            await bell.wait(max(0.0, round_at - loop.time()))
+
+    async def _tell(self, *, full: bool) -> None:
+        """Raises Superseded; Unavailable when the database cannot be read now."""
+        if not await machines.is_current(self.machine, self.epoch, reads=self.app.reads):
+            raise Superseded
+        if full:
+            await machines.heard(self.machine.id, desk=self.app.machines)
+        orders = await reports.desired(self.machine.id, reads=self.app.reads)
+        keys = {(each.transfer, each.attempt, each.want): each for each in orders}
+        fresh = orders if full else [keys[key] for key in keys if key not in self._told]
+        if fresh or full:
+            await self._send_orders(fresh, full=full)
+        self._told = set(keys)
+        self._fences = {each.transfer: each.fence for each in orders}
 
     async def _send_orders(self, orders: list[wire.Order], *, full: bool) -> None:
         for first in range(0, max(1, len(orders)), wire.MAX_ORDERS):
@@ -160,10 +182,20 @@ class Line:
     async def _receive(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
-                message = wire.from_agent(await self.socket.receive_bytes())
+                message = await _frame(self.socket)
                 group.create_task(self._hear(message))
 
     async def _hear(self, message: wire.FromAgent) -> None:
+        try:
+            await self._act(message)
+        except (Forbidden, WebSocketDisconnect):
+            raise
+        except Unavailable as error:
+            log.warning("message left unanswered", machine=self.machine.id, reason=str(error))
+        except Exception:
+            log.exception("message left unanswered", machine=self.machine.id)
+
+    async def _act(self, message: wire.FromAgent) -> None:
         match message:
             case wire.Report():
                 await self._report(message)
@@ -175,7 +207,6 @@ class Line:
                         message,
                         machine=self.machine.id,
                         reads=self.app.reads,
-                        open_store=self.app.open_store,
                         vault=self.app.vault,
                     )
                 )
@@ -187,7 +218,6 @@ class Line:
         await sweeps.before(
             report,
             reads=app.reads,
-            open_store=app.open_store,
             vault=app.vault,
             probe=app.probe,
         )
@@ -196,6 +226,7 @@ class Line:
         )
         if ended is not None:
             self._kept_at.pop(ended.id, None)
+            self._fences.pop(ended.id, None)
         ack = wire.Ack(transfer=report.transfer, attempt=report.attempt, kind=report.kind)
         await self._send(ack)
 

@@ -46,7 +46,7 @@ def _in_body(body: bytes) -> str | None:
         return None
     try:
         parsed: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     key = parsed.get("api_key") if isinstance(parsed, dict) else None
     return key if isinstance(key, str) else None

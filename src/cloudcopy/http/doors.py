@@ -49,10 +49,17 @@ class BoundedBody:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > MAX_BODY_BYTES:
-                return {"type": "http.disconnect"}
+                raise _TooLarge
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        except _TooLarge:
+            await _refuse(send)
+
+
+class _TooLarge(Exception):
+    """A body without a length has grown over the bound. Routes read it before they answer."""
 
 
 async def _refuse(send: Send) -> None:

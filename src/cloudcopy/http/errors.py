@@ -57,6 +57,8 @@ def install(app: FastAPI) -> None:
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CloudCopyError)  # noqa: S101
     status = status_of(error)
+    if error.code == "bad_flag":
+        status = 400
     if _compatible(request) and status == STATUS[errors.Invalid]:
         status = 400  # its clients read 422 as "this job exists already"
     return _answer(
@@ -109,6 +111,7 @@ def _answer(
     headers: Any = None,
 ) -> Response:
     sent = dict(headers or {})
+    detail = detail.encode(errors="replace").decode()  # a lone surrogate cannot be sent
     if status == STATUS[errors.Unavailable]:
         sent["Retry-After"] = str(RETRY_SECONDS)
     if _compatible(request):

@@ -14,6 +14,7 @@ from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import State, Transfer, TransferId
+from cloudcopy.ports.vault import Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,10 @@ class Reads(Protocol):
 
     async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
         """Raises NotFound."""
+        ...
+
+    async def sealed(self, id: ConnectionId) -> Sealed:
+        """Raises NotFound when there are no secrets, or no longer."""
         ...
 
     async def machines(self, account: AccountId) -> Sequence[Machine]: ...

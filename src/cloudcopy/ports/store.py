@@ -32,8 +32,8 @@ class Once:
 
     Attributes:
         key: The caller's Idempotency-Key; unique in the account for ever.
-        order: A digest of the order; unique in the account while its transfer is live.
-            None where the same copy may be ordered twice.
+        order: A digest of the order; unique in the account while its transfer is live and
+            is not asked to stop. None where the same copy may be ordered twice.
         body: A digest of the request, to tell the same key with another body.
     """
 
@@ -105,10 +105,6 @@ class Connections(Protocol):
     async def seal(self, id: ConnectionId, sealed: Sealed) -> None: ...
 
     async def get(self, id: ConnectionId, *, account: AccountId) -> Connection:
-        """Raises NotFound."""
-        ...
-
-    async def sealed(self, id: ConnectionId) -> Sealed:
         """Raises NotFound."""
         ...
 

@@ -165,7 +165,10 @@ class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
 
 
 class Bye(Message, frozen=True, kw_only=True, tag="bye"):
+    """The socket ends. `final`: coming back with the same words would be refused again."""
+
     reason: str
+    final: bool = False
 
 
 FromAgent = Hello | Proof | Announce | NeedBackend | Report | ProgressNow

@@ -16,7 +16,7 @@ def line(msg: str, **fields: object) -> bytes:
 
 def ledger(*lines: bytes, keep_names: bool = False) -> Ledger:
     made = Ledger(keep_names=keep_names)
-    made.copying = True
+    made.begin_pass()
     for each in lines:
         made.feed(each)
     return made
@@ -76,22 +76,24 @@ def test_copied_files_and_bytes_are_counted():
 
 
 def test_a_failure_is_forgotten_when_the_file_arrives_after_all():
-    failed = line("Failed to copy: no space left", level="error", object="a")
+    failed = line(
+        "Failed to copy: no space left", level="error", object="a", objectType="*s3.Object"
+    )
     assert ledger(failed).failures == {"a": "Failed to copy: no space left"}
     assert ledger(failed, line("Copied (new)", object="a", size=1)).failures == {}
 
 
-def test_names_are_kept_only_when_a_flag_needs_them():
+def test_it_is_known_which_files_were_sent():
     copied = line("Copied (new)", object="a", size=1)
     assert ledger(copied, keep_names=True).was_sent("a")
     assert not ledger(copied, keep_names=True).was_sent("b")
-    assert ledger(copied).was_sent("b")
+    assert not ledger(copied).was_sent("b")
 
 
 def test_what_is_listed_again_to_verify_is_not_counted_twice():
     skipped = line("Can't follow symlink without -L/--copy-links", level="notice", object="l")
     made = ledger(skipped)
-    made.copying = False
+    made.end_pass()
     made.feed(skipped)
     made.feed(line("12 hashes could not be checked", level="notice"))
     assert dict(made.skipped) == {"symbolic link": 1}
@@ -100,7 +102,10 @@ def test_what_is_listed_again_to_verify_is_not_counted_twice():
 
 def test_memory_is_bounded_however_many_files_fail():
     made = ledger(
-        *(line("Failed to copy: x", level="error", object=f"{n}") for n in range(500)),
+        *(
+            line("Failed to copy: x", level="error", object=f"{n}", objectType="*s3.Object")
+            for n in range(500)
+        ),
         *(line("listing failed", level="error") for _ in range(500)),
     )
     assert (len(made.failures), len(made.errors)) == (MAX_NAMES, MAX_NAMES)

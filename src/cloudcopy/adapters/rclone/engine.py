@@ -23,7 +23,8 @@ from cloudcopy.adapters.rclone.run import Run
 from cloudcopy.adapters.rclone.verdict import keeps, unfinished
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source, open_target
 from cloudcopy.adapters.sandbox.cell import Sandbox
-from cloudcopy.domain.errors import CloudCopyError
+from cloudcopy.domain.errors import CloudCopyError, Invalid
+from cloudcopy.domain.paths import InstancePath
 from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.domain.transfer import Direction
 from cloudcopy.ports.clock import Stop
@@ -64,16 +65,15 @@ class RcloneEngine:
 
     async def _start(self, copy: Copy, ledger: Ledger, stack: AsyncExitStack) -> Daemon:
         download = copy.direction is Direction.TO_INSTANCE
-        opening = open_target if download else open_source
-        shown: Shown = await asyncio.to_thread(opening, copy.root, copy.local)
+        lock = await asyncio.to_thread(_lock, self.work_dir, copy.transfer)
+        stack.callback(_unlock, self.work_dir, copy.transfer, lock)
+        run_dir = await asyncio.to_thread(_run_directory, self.work_dir, copy.transfer)
+        stack.callback(shutil.rmtree, run_dir.parent, ignore_errors=True)
+        shown = await asyncio.to_thread(_show, copy, run_dir.parent)
         stack.enter_context(shown)
         store = await asyncio.to_thread(
             store_directory, copy.backend, self.local_store, make=not download
         )
-        lock = await asyncio.to_thread(_lock, self.work_dir, copy.transfer)
-        stack.callback(_unlock, self.work_dir, copy.transfer, lock)
-        run_dir = await asyncio.to_thread(_run_directory, self.work_dir, copy.transfer)
-        stack.callback(shutil.rmtree, run_dir, ignore_errors=True)
         return await stack.enter_async_context(
             daemon(
                 self.sandbox,
@@ -164,7 +164,28 @@ def _unlock(work_dir: Path, transfer: str, fd: int) -> None:
 
 def _run_directory(work_dir: Path, transfer: str) -> Path:
     """A fresh private directory; a dead copy's leftovers go first. Called under the lock."""
-    run_dir = work_dir / "run" / transfer
-    shutil.rmtree(run_dir, ignore_errors=True)
+    own = work_dir / "run" / transfer
+    shutil.rmtree(own, ignore_errors=True)
+    run_dir = own / "rc"
     run_dir.mkdir(mode=_PRIVATE, parents=True)
     return run_dir
+
+
+def _show(copy: Copy, own: Path) -> Shown:
+    """What rclone may see of the instance. A rehearsal makes no directory there.
+
+    Raises:
+        Invalid: it is not there, leaves the instance, or has the wrong kind.
+    """
+    if copy.direction is Direction.TO_CLOUD:
+        return open_source(copy.root, copy.local)
+    if not copy.flags.dry_run:
+        return open_target(copy.root, copy.local)
+    try:
+        return open_source(copy.root, copy.local)
+    except Invalid as error:
+        if error.code != "no_such_source":
+            raise
+        empty = own / "empty"
+        empty.mkdir()
+        return open_source(empty, InstancePath(""))

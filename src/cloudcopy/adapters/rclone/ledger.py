@@ -1,8 +1,8 @@
 """What became of each file, read from rclone's JSON log as it runs.
 
 `core/transferred` of rclone forgets all but the last hundred files; the log does not.
-Memory is bounded: counts for everything, names only for failures (the first `MAX_NAMES`)
-and, where a flag leaves files alone on purpose, for the files that were sent.
+Memory is bounded: counts for everything, names for failures (the first `MAX_NAMES`) and for
+files that were sent (the first `MAX_SENT`; all of them where a flag leaves others alone).
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 MAX_NAMES: Final = 100
+MAX_SENT: Final = 100_000  # names of some 10 MB
 _HASHLESS = re.compile(r"^(\d+) hashes could not be checked$")
 _SKIPPED: Final = {
     "Can't follow symlink without -L/--copy-links": "symbolic link",
@@ -28,6 +29,7 @@ class _Line(msgspec.Struct):
     level: str = ""
     msg: str = ""
     object: str = ""
+    objectType: str = ""  # noqa: N815 - rclone's name
     size: int = 0
     skipped: str = ""
 
@@ -46,6 +48,8 @@ class Ledger:
         failures: Error text by name, of the files that have failed and not arrived since.
         errors: Error texts that name no file.
         hashless: Files that verification could compare by size only.
+
+    Failures, errors and what was skipped are those of the latest pass over the files.
     """
 
     def __init__(self, *, keep_names: bool) -> None:
@@ -57,12 +61,26 @@ class Ledger:
         self.failures: dict[str, str] = {}
         self.errors: list[str] = []
         self.hashless = 0
-        self.copying = False  # what is listed again to verify is not skipped twice
-        self._names: set[str] | None = set() if keep_names else None
+        self._passes = 0
+        self._copying = False  # what is listed again to verify is not skipped twice
+        self._names: set[str] = set()
+        self._most = None if keep_names else MAX_SENT
+
+    def begin_pass(self) -> int:
+        """The files are gone over, again; returns the how manieth time this is."""
+        self._passes += 1
+        self._copying = True
+        self.skipped.clear()
+        self.failures.clear()
+        self.errors.clear()
+        return self._passes
+
+    def end_pass(self) -> None:
+        self._copying = False
 
     def was_sent(self, name: str) -> bool:
-        """Whether `name` was copied; always True where names are not kept."""
-        return self._names is None or name in self._names
+        """Whether `name` was copied; True also where it is no longer known."""
+        return name in self._names or len(self._names) == self._most
 
     def feed(self, raw: bytes) -> None:
         """Take in one line. What is no JSON (a crash of rclone, say) is kept as an error."""
@@ -73,7 +91,7 @@ class Ledger:
             return
         if hashless := _HASHLESS.match(line.msg):
             self.hashless += int(hashless[1])
-        elif not self.copying:
+        elif not self._copying:
             return
         elif line.msg.startswith(("Copied (", "Multi-thread Copied (")):
             self._arrived(line)
@@ -83,19 +101,19 @@ class Ledger:
         elif line.level == "notice" and line.msg in _SKIPPED:
             self.skipped[_SKIPPED[line.msg]] += 1
         elif line.level in ("error", "critical"):
-            self._error(line.object, line.msg)
+            self._error(line.object if line.objectType.endswith(".Object") else "", line.msg)
 
     def _arrived(self, line: _Line) -> None:
         self.sent += 1
         self.bytes_sent += max(line.size, 0)
         self.failures.pop(line.object, None)
-        if self._names is not None:
+        if self._most is None or len(self._names) < self._most:
             self._names.add(line.object)
 
     def _error(self, name: str, text: str) -> None:
         if not text or text.startswith("rc: "):  # said again in the call's own answer
             return
-        if text.startswith("Failed to copy") and name:
+        if name:
             if len(self.failures) < MAX_NAMES:
                 self.failures[name] = text
         elif len(self.errors) < MAX_NAMES:

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from cloudcopy.domain.errors import StoreUnreachable
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.paths import InstancePath, RemotePath
 
+AT_ONCE: Final = 4  # each is an rclone of its own
 PROBE_SECONDS: Final = 20.0  # a healthy store lists its top in well under one
 
 
@@ -32,12 +33,13 @@ class StoreProbe:
 
     sandbox: Sandbox
     binary: Path
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def check(self, backend: Backend, root: RemotePath) -> None:
         ledger = Ledger(keep_names=False)
-        ledger.copying = True
+        ledger.begin_pass()
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
+            async with self.turns, asyncio.timeout(PROBE_SECONDS):
                 await self._list(backend, root, ledger)
         except RcError as error:
             raise _unreachable(str(error), backend) from None
@@ -97,7 +99,7 @@ def _unreachable(said: str, backend: Backend) -> StoreUnreachable:
     cures = [known.cure]
     if known.code == "access_denied" and has_buckets(backend):
         cures.append("A key that may not list buckets needs the connection's `bucket` option.")
-    if known.code in ("not_found", "no_such_bucket"):
+    if known.code in ("not_found", "no_such_bucket") and has_buckets(backend):
         return StoreUnreachable(
             "The connection's bucket does not exist.", code="no_such_bucket", next=tuple(cures)
         )

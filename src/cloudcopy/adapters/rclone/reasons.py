@@ -54,7 +54,7 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
     ),
     (
         r"AccessDenied|AllAccessDisabled|StatusCode: 403|AuthorizationFailure|Forbidden|"
-        r"insufficientPermissions|unauthorized|StatusCode: 401|\b401\b",
+        r"insufficientPermissions|StatusCode: 401|\b40[13] (Unauthorized|Forbidden)",
         Reason(
             "access_denied",
             "the store refused: the connection's credentials may not do this",
@@ -75,6 +75,14 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
             "permission_denied",
             "a file or directory of the instance may not be read or written",
             "Check its owner and mode, or links that leave the instance, and copy again.",
+        ),
+    ),
+    (
+        r"is a directory|can't move object|not a directory",
+        Reason(
+            "not_a_file",
+            "a directory stands where a file should go, or a file where a directory should",
+            "Move it away, or copy to another place.",
         ),
     ),
     (
@@ -129,11 +137,12 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
         ),
     ),
     (
-        r"SlowDown|TooManyRequests|\b429\b|\b503\b|RequestLimitExceeded|rateLimitExceeded",
+        r"SlowDown|TooManyRequests|RequestLimitExceeded|rateLimitExceeded|"
+        r"StatusCode: (429|503)|\b(429 Too Many|503 Service)",
         Reason("throttled", "the store asked us to slow down", "Try again later.", fatal=False),
     ),
     (
-        r"x509|certificate|tls: ",
+        r"x509: |tls: ",
         Reason(
             "bad_certificate",
             "the store's TLS certificate is not trusted",
@@ -152,13 +161,16 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
     ),
 )
 _PATTERNS: Final = tuple((re.compile(text, re.IGNORECASE), reason) for text, reason in _KNOWN)
+# "open /data/run 401/x: permission denied": the operation, the path, what went wrong.
+_LOCAL_PATH: Final = re.compile(r"(?<=\w )(/[^:]*)(?=: )")
 _NOISE: Final = re.compile(r"(RequestID|HostID): [^,]*,? ?|https?://\S+")
 
 
 def reason(text: str) -> Reason:
-    """The plain reason in one of rclone's error texts."""
+    """The plain reason in one of rclone's error texts. Names of files in it say nothing."""
+    said = _LOCAL_PATH.sub("", text)
     for pattern, known in _PATTERNS:
-        if pattern.search(text):
+        if pattern.search(said):
             return known
     shown = _NOISE.sub("", text).strip()[:MAX_SHOWN] or "no reason was given"
     return Reason("error", f"rclone said: {shown}", "Try again.", fatal=False)

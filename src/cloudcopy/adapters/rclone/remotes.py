@@ -68,15 +68,15 @@ def store_directory(backend: Backend, allowed: Path | None, *, make: bool) -> Pa
             code="local_store_refused",
             next=("Start the agent with --local-store DIR.",),
         )
-    inside = wanted.removeprefix(str(allowed))
-    if wanted.startswith("/") and inside == wanted:
+    place = allowed / wanted  # an absolute path stands for itself
+    if not place.is_relative_to(allowed):
         raise Invalid(
             "path",
             "lies outside of the directory that this machine's agent allows for local stores",
             code="local_store_refused",
             next=("Give a path relative to it, or start the agent with another --local-store.",),
         )
-    path = InstancePath.parse(inside, field="path")
+    path = InstancePath.parse(str(place.relative_to(allowed)), field="path")
     if make:
         allowed.mkdir(parents=True, exist_ok=True)
         with open_target(allowed, path) as shown:

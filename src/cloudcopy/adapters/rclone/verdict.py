@@ -6,9 +6,9 @@ everything that was listed is either there, kept on purpose, or named as failed.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
+from cloudcopy.adapters.rclone.comparison import Comparison
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.domain.flags import Flags
@@ -24,37 +24,21 @@ def keeps(flags: Flags) -> bool:
     return any(flag in flags.switches for flag in _KEEPING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Both sides, compared after the copy.
-
-    Attributes:
-        matched: Files that are equal.
-        hash: What they were compared by; empty for size only.
-    """
-
-    matched: int = 0
-    missing: tuple[str, ...] = ()
-    differ: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-    hash: str = ""
-
-
 def judge(ledger: Ledger, compared: Comparison, *, flags: Flags, trouble: str) -> End:
     """The end of a copy that ran to its end.
 
     Args:
         trouble: rclone's error text from the last pass over the files; empty for none.
     """
-    kept = [name for name in compared.differ if keeps(flags) and not ledger.was_sent(name)]
+    kept = {name for name in compared.differ if keeps(flags) and not ledger.was_sent(name)}
     wrong = [
         *((name, "did not arrive") for name in compared.missing),
-        *((name, _why_differs(ledger, name)) for name in compared.differ if name not in set(kept)),
+        *((name, _why_differs(ledger, name)) for name in compared.differ if name not in kept),
         *((name, "could not be compared") for name in compared.unread),
     ]
     if not wrong:
         wrong = [(name, "") for name in ledger.failures]
-    listed = compared.matched + len(compared.differ) + len(compared.missing) + len(compared.unread)
+    listed = compared.listed
     result = Result(
         listed=listed,
         copied=ledger.sent,
@@ -65,7 +49,7 @@ def judge(ledger: Ledger, compared: Comparison, *, flags: Flags, trouble: str) -
         bytes_copied=ledger.bytes_sent,
         verified=_level(compared, listed),
         hash=compared.hash,
-        notes=_notes(ledger, wrong),
+        notes=_notes(ledger, wrong, appeared=compared.appeared),
     )
     if wrong:
         return Broken(_summary(ledger, wrong, max(listed, len(wrong)), trouble), result)
@@ -113,16 +97,18 @@ def _why_differs(ledger: Ledger, name: str) -> str:
         return reason(ledger.failures[name]).text
     if ledger.was_sent(name):
         return "differs after the copy: it changed meanwhile, or it was damaged"
-    return "differs although size and time are the same; use --checksum to copy it"
+    return "differs although it counts as unchanged; --checksum would copy it"
 
 
-def _notes(ledger: Ledger, wrong: list[tuple[str, str]]) -> tuple[str, ...]:
+def _notes(ledger: Ledger, wrong: list[tuple[str, str]], *, appeared: int) -> tuple[str, ...]:
     notes = []
-    for name, why in wrong[: MAX_NOTES - 2]:
+    for name, why in wrong[: MAX_NOTES - 3]:
         failure = ledger.failures.get(name)
         notes.append(f"{name}: {reason(failure).text if failure else why}")
     if len(wrong) > len(notes):
         notes.append(f"and {len(wrong) - len(notes)} more")
+    if appeared:
+        notes.append(f"{appeared} files appeared during the copy; copy again to bring them too")
     if ledger.hashless:
         notes.append(f"{ledger.hashless} files could only be compared by size")
     return tuple(notes)

@@ -84,16 +84,6 @@ class SqlConnections:
             raise NotFound("connection", id)
         return rows.connection(row)
 
-    async def sealed(self, id: ConnectionId) -> Sealed:
-        c = connections.c
-        found = await self._connection.execute(
-            select(c.sealed_key, c.sealed_box).where(c.id == id, c.sealed_box.is_not(None))
-        )
-        row = found.one_or_none()
-        if row is None:
-            raise NotFound("connection", id)
-        return Sealed(key=row.sealed_key, box=row.sealed_box)
-
     async def remove(self, id: ConnectionId) -> None:
         await self._connection.execute(
             update(connections)

@@ -14,6 +14,7 @@ from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, Machine, MachineId
 from cloudcopy.domain.transfer import TransferId
 from cloudcopy.ports.reads import InstanceSeen, TransferFilter, TransferSeen
+from cloudcopy.ports.vault import Sealed
 
 _TRANSFERS = (
     select(
@@ -84,6 +85,12 @@ class SqlReads:
         c = t.connections.c
         query = select(t.connections).where(c.id == id, c.account == account, ~c.removed)
         return rows.connection(await self._one(query, "connection", id))
+
+    async def sealed(self, id: ConnectionId) -> Sealed:
+        c = t.connections.c
+        query = select(c.sealed_key, c.sealed_box).where(c.id == id, c.sealed_box.is_not(None))
+        row = await self._one(query, "connection", id)
+        return Sealed(key=row[c.sealed_key], box=row[c.sealed_box])
 
     async def machines(self, account: AccountId) -> Sequence[Machine]:
         c = t.machines.c

@@ -86,7 +86,8 @@ class SqlTransfers:
             )
             .values(**rows.standing(transfer))
         )
-        if transfer.state.final:
+        if transfer.state.final or transfer.want == "stop":
+            # The same order from now on is a new wish: this one will not be carried out.
             saving = saving.values(live_order=None)
         if transfer.attempt != was.attempt:  # the numbers were the other attempt's
             saving = saving.values(progress=None, progress_at=None)

@@ -20,7 +20,7 @@ async def read(request: Request) -> dict[str, Any]:
         return {}
     try:
         parsed = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("body", "is not JSON", code="bad_json") from None
     if not isinstance(parsed, dict):
         raise Invalid("body", "must be a JSON object", code="bad_json")

@@ -32,7 +32,7 @@ async def filters(caller: Compatible, app: App) -> dict[str, list[Row]]:
 @router.get("/v0/instances/{instance_id}/", summary="show instance")
 async def one(instance_id: str, caller: Compatible, app: App) -> dict[str, Row | None]:
     """One instance; null when it is not the caller's or does not exist."""
-    if not (instance_id.isascii() and instance_id.isdigit()):
+    if not (instance_id.isascii() and instance_id.isdigit() and len(instance_id) < 20):
         raise Invalid("id", f"{instance_id[:40]!r} is not an instance id", code="no_such_instance")
     try:
         seen = await queries.instance(int(instance_id), caller=caller, desk=app.queries)
@@ -77,7 +77,7 @@ async def page(  # noqa: PLR0917 - each is a query parameter
 def _offset(token: str | None, count: int) -> int:
     if token is None or token == "":
         return 0
-    if not (token.isascii() and token.isdigit() and int(token) <= count):
+    if not (token.isascii() and token.isdigit() and len(token) < 20 and int(token) <= count):
         raise Invalid("after_token", "is not a token of this list", code="bad_token")
     return int(token)
 

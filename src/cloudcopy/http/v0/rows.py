@@ -117,5 +117,5 @@ def parsed(text: str | None, default: Any, *, field: str) -> Any:
         return default
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid(field, "is not JSON", code="bad_json") from None

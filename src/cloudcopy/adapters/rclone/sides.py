@@ -1,0 +1,138 @@
+"""The two sides of a copy inside a running rclone, and the proof that they are there."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cloudcopy.adapters.rclone.process import Daemon
+from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.reasons import Reason, reason
+from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.domain.paths import RemotePath
+from cloudcopy.domain.transfer import Direction
+from cloudcopy.ports.engine import Copy
+
+# Without the caller's filters; the names are those of rclone's `fs/filter.Options`.
+_EVERYTHING: Final[dict[str, Any]] = {
+    "FilterRule": [],
+    "ExcludeRule": [],
+    "IncludeRule": [],
+    "MinSize": -1,
+    "MaxSize": -1,
+    "MinAge": "off",
+    "MaxAge": "off",
+}
+_LISTED: Final = {"noModTime": True, "noMimeType": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Where the data is, here and there."""
+
+    rc: Daemon
+    copy: Copy
+
+    @property
+    def upload(self) -> bool:
+        return self.copy.direction is Direction.TO_CLOUD
+
+    @property
+    def data(self) -> str:
+        """The instance's side, a directory."""
+        return self.rc.inside.data
+
+    @property
+    def cloud_root(self) -> str:
+        """The store as a whole."""
+        return cloud(self.rc.inside.store, RemotePath(""))
+
+    @property
+    def there(self) -> str:
+        """The store's side, a directory."""
+        return cloud(self.rc.inside.store, self.copy.remote)
+
+    @property
+    def source(self) -> str:
+        return self.data if self.upload else self.there
+
+    @property
+    def target(self) -> str:
+        return self.there if self.upload else self.data
+
+    async def stat(self, fs: str, remote: str, **options: Any) -> dict[str, Any] | None:
+        """What is at `remote` in `fs`; None for nothing.
+
+        Raises:
+            RcError: it could not be asked.
+        """
+        asked = {**_LISTED, **options}
+        found = await self.rc.call("operations/stat", fs=fs, remote=remote, opt=asked)
+        item = found["item"]
+        return item if isinstance(item, dict) else None
+
+    async def single_file(self) -> str:
+        """The source's name if it is one file, else empty.
+
+        Raises:
+            RcError: the store could not be asked.
+        """
+        if self.upload:
+            return self.copy.local.name if self.rc.single_file else ""
+        remote = self.copy.remote
+        if not remote.value or (has_buckets(self.copy.backend) and "/" not in remote.value):
+            return ""
+        try:
+            found = await self.stat(self.cloud_root, remote.value, filesOnly=True)
+        except RcError as error:
+            # A credential for the prefix may not ask for the name itself: it is a prefix.
+            if reason(str(error)).code == "access_denied":
+                return ""
+            raise
+        return remote.name if found else ""
+
+    async def bucket_missing(self) -> Reason | None:
+        """Some stores make a bucket out of a typo; so it is looked for before an upload."""
+        if not (self.upload and has_buckets(self.copy.backend)):
+            return None
+        bucket = RemotePath(self.copy.remote.value.partition("/")[0])
+        try:
+            if await self.stat(self.cloud_root, bucket.value, dirsOnly=True):
+                return None
+            await self.rc.call("operations/list", fs=cloud(None, bucket), remote="", opt=_LISTED)
+        except RcError as error:
+            known = reason(str(error))
+            if known.code in ("not_found", "no_such_bucket"):
+                return Reason(
+                    "no_such_bucket",
+                    f"the bucket {bucket} does not exist",
+                    "Create it, or correct the path.",
+                )
+            if known.code != "access_denied":  # may not list buckets: the copy will tell
+                raise
+        return None
+
+    async def source_missing(self) -> Reason | None:
+        """Whether there is nothing at the source, whatever the filters say.
+
+        rclone says "done" for a prefix that does not exist. A bucket has no empty
+        directories, so an empty prefix there is a source that does not exist; on an
+        instance the source was opened before rclone was started.
+        """
+        if self.upload:
+            return None
+        try:
+            found = await self.rc.call(
+                "operations/list", fs=self.there, remote="", opt=_LISTED, _filter=_EVERYTHING
+            )
+        except RcError as error:
+            if reason(str(error)).code not in ("not_found", "no_such_bucket"):
+                raise
+            found = {"list": []}
+        else:
+            if not has_buckets(self.copy.backend):
+                return None
+        if found["list"]:
+            return None
+        place = self.copy.remote.value or "/"
+        return Reason(
+            "no_such_source", f"the source {place} does not exist in the store", "Correct the path."
+        )
