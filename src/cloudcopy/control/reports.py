@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 MAX_REASON: Final = 2_000  # characters; a reason is a sentence or two
 MAX_NOTES: Final = 20
+MAX_LOG: Final = 40
 
 
 async def apply(
@@ -97,6 +98,7 @@ def _result(told: wire.Numbers) -> Result:
         hash=told.hash[:20],
         dry_run=told.dry_run,
         notes=tuple(note[:MAX_REASON] for note in told.notes[:MAX_NOTES]),
+        log=tuple(line[:MAX_REASON] for line in told.log[-MAX_LOG:]),
         interrupted=told.interrupted,
     )
 

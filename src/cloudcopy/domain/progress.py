@@ -72,6 +72,7 @@ class Result:
         failed: Files that were not copied or did not verify.
         hash: The hash both sides were compared by, e.g. ``"md5"``; empty below `Verified.HASH`.
         notes: Bounded text for people: the first failures, in plain words.
+        log: The end of the engine's log, oldest first: bounded, without addresses.
         interrupted: rclone was killed somewhere in this attempt, so it may have left
             an unfinished upload behind.
     """
@@ -87,6 +88,7 @@ class Result:
     hash: str = ""
     dry_run: bool = False
     notes: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
     interrupted: bool = False
 
     @property

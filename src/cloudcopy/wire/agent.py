@@ -128,6 +128,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     hash: str = ""
     dry_run: bool = False
     notes: list[str] = []
+    log: list[str] = []
     interrupted: bool = False
 
 

@@ -82,6 +82,7 @@ class ResultView(View):
     hash: str
     dry_run: bool
     notes: list[str]
+    log: list[str] = Field(default=[], description="The end of the engine's log, oldest first.")
     summary: str
 
 

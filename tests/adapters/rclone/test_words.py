@@ -111,6 +111,17 @@ def test_memory_is_bounded_however_many_files_fail():
     assert (len(made.failures), len(made.errors)) == (MAX_NAMES, MAX_NAMES)
 
 
+def test_the_end_of_the_log_is_kept_without_addresses():
+    made = ledger(
+        *(line(f"line {n}") for n in range(100)),
+        line("Failed to copy: Put https://k:SECRET@host/x?sig=1 : EOF", level="error", object="a"),
+    )
+    assert len(made.log) == 40
+    assert made.log[0] == "info: line 61"
+    assert made.log[-1].startswith("error: a: Failed to copy")
+    assert "SECRET" not in made.log[-1]
+
+
 def test_a_line_that_is_no_json_is_kept_as_an_error():
     assert ledger(b"panic: runtime error").errors == ["panic: runtime error"]
 

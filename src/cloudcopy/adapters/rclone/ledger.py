@@ -6,13 +6,16 @@ files that were sent (the first `MAX_SENT`; all of them where a flag leaves othe
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from cloudcopy.adapters.rclone.reasons import shown
+
 MAX_NAMES: Final = 100
+MAX_LOG: Final = 40  # lines kept of the log
 MAX_SENT: Final = 100_000  # names of some 10 MB
 _HASHLESS = re.compile(r"^(\d+) hashes could not be checked$")
 _SKIPPED: Final = {
@@ -61,6 +64,7 @@ class Ledger:
         self.failures: dict[str, str] = {}
         self.errors: list[str] = []
         self.hashless = 0
+        self._log: deque[str] = deque(maxlen=MAX_LOG)
         self._passes = 0
         self._copying = False  # what is listed again to verify is not skipped twice
         self._names: set[str] = set()
@@ -82,6 +86,11 @@ class Ledger:
         """Whether `name` was copied; True also where it is no longer known."""
         return name in self._names or len(self._names) == self._most
 
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The latest lines in plain text, oldest first, without addresses and request ids."""
+        return tuple(self._log)
+
     def feed(self, raw: bytes) -> None:
         """Take in one line. What is no JSON (a crash of rclone, say) is kept as an error."""
         try:
@@ -89,6 +98,7 @@ class Ledger:
         except msgspec.DecodeError:
             self._error("", raw.decode(errors="replace").strip())
             return
+        self._log.append(shown(f"{line.level}: {line.object}: {line.msg}".replace(": : ", ": ")))
         if hashless := _HASHLESS.match(line.msg):
             self.hashless += int(hashless[1])
         elif not self._copying:

@@ -172,5 +172,10 @@ def reason(text: str) -> Reason:
     for pattern, known in _PATTERNS:
         if pattern.search(said):
             return known
-    shown = _NOISE.sub("", text).strip()[:MAX_SHOWN] or "no reason was given"
-    return Reason("error", f"rclone said: {shown}", "Try again.", fatal=False)
+    words = shown(text) or "no reason was given"
+    return Reason("error", f"rclone said: {words}", "Try again.", fatal=False)
+
+
+def shown(text: str) -> str:
+    """One of rclone's texts as it may be shown: short, without addresses and request ids."""
+    return _NOISE.sub("", text).strip()[:MAX_SHOWN]

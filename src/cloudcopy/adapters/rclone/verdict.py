@@ -49,6 +49,7 @@ def judge(ledger: Ledger, compared: Comparison, *, flags: Flags, trouble: str) -
         bytes_copied=ledger.bytes_sent,
         verified=_level(compared, listed),
         hash=compared.hash,
+        log=ledger.log,
         notes=_notes(ledger, wrong, appeared=compared.appeared),
     )
     if wrong:
@@ -68,6 +69,7 @@ def rehearsed(ledger: Ledger, *, already: int, trouble: str) -> End:
         bytes_copied=ledger.bytes_would_send,
         skipped=tuple(sorted(ledger.skipped.items())),
         dry_run=True,
+        log=ledger.log,
     )
     if trouble:
         known = reason(trouble)
@@ -82,6 +84,7 @@ def unfinished(ledger: Ledger, *, interrupted: bool) -> Result:
         bytes_copied=ledger.bytes_sent,
         failed=len(ledger.failures),
         skipped=tuple(sorted(ledger.skipped.items())),
+        log=ledger.log,
         interrupted=interrupted,
     )
 

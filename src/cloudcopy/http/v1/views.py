@@ -70,6 +70,7 @@ def _result(result: Result) -> v1.ResultView:
         hash=result.hash,
         dry_run=result.dry_run,
         notes=list(result.notes),
+        log=list(result.log),
         summary=result.summary,
     )
 
