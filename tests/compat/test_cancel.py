@@ -1,6 +1,7 @@
 """`vastai cancel sync` in the middle of copies."""
 
 import os
+from functools import partial
 
 from tests.compat.bare import result
 from tests.compat.client import Vastai
@@ -43,7 +44,7 @@ def test_it_stops_both_directions_and_leaves_nothing_behind(vastai: Vastai, plac
     )
     assert vastai.settled(place.instance) == "Cloud Copy Operation Canceled"
     for url in urls:
-        text = eventually(lambda url=url: result(url), "the result is there")
+        text = eventually(partial(result, url), "the result is there")
         assert text.splitlines()[0] == "Cloud Copy Operation Canceled"
     assert not rclones(up.work)
     assert place.unfinished() == []

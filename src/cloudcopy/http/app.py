@@ -17,6 +17,17 @@ DESCRIPTION: Final = (
     "cloud copy API; `/v1` is native and answers errors as problem+json."
 )
 
+_ROUTERS: Final = (
+    copies.router,
+    account.router,
+    compatible_instances.router,
+    transfers.router,
+    connections.router,
+    machines.router,
+    keys.router,
+    agents.router,
+)
+
 
 def build_app(services: Services) -> FastAPI:
     """An application that serves these services; starts nothing."""
@@ -29,17 +40,9 @@ def build_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    for router in (
-        copies.router,
-        account.router,
-        compatible_instances.router,
-        transfers.router,
-        connections.router,
-        machines.router,
-        keys.router,
-        agents.router,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
+    app.state.routes = [route for router in _ROUTERS for route in router.routes]
     errors.install(app)
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from cloudcopy.domain import errors
 
@@ -74,7 +75,8 @@ async def _http(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not possible at {request.url.path}.",
     }.get(error.status_code, str(error.detail))
     code = {404: "no_such_route", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    return _answer(request, error.status_code, code, detail, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return _answer(request, error.status_code, code, detail, headers=headers)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
@@ -115,7 +117,7 @@ def _answer(
     if status == STATUS[errors.Unavailable]:
         sent["Retry-After"] = str(RETRY_SECONDS)
     if _compatible(request):
-        msg = " ".join((detail, *next)).strip() or "The request was refused."
+        msg = " ".join(_sentence(each) for each in (detail or "The request was refused", *next))
         return JSONResponse(
             {"success": False, "error": code, "msg": msg}, status_code=status, headers=sent
         )
@@ -133,6 +135,21 @@ def _answer(
     return JSONResponse(
         body, status_code=status, headers=sent, media_type="application/problem+json"
     )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path; the framework names those of the first route only."""
+    methods = {
+        method
+        for route in request.app.state.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(methods))
 
 
 def _compatible(request: Request) -> bool:
