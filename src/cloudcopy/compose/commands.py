@@ -25,7 +25,7 @@ from cloudcopy.compose.settings import (
     instances,
     machine_name,
 )
-from cloudcopy.domain.errors import CloudCopyError, Invalid
+from cloudcopy.domain.errors import CloudCopyError, Invalid, first
 
 Instances = Annotated[
     tuple[str, ...],
@@ -209,15 +209,8 @@ def _run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
     try:
         asyncio.run(guarded())
     except (CloudCopyError, BaseExceptionGroup) as caught:
-        error = _first(caught)
+        error = first(caught)
         if not isinstance(error, CloudCopyError):
             raise
         return exits.local_failure(str(error), error.next, usage=isinstance(error, Invalid))
     return 0
-
-
-def _first(error: BaseException) -> BaseException:
-    """The one error inside a task group's."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

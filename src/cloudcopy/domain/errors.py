@@ -105,3 +105,10 @@ class Unavailable(CloudCopyError):
 
     code = "unavailable"
     retryable = True
+
+
+def first(error: BaseException | None) -> BaseException | None:
+    """The error itself, or the first one in a task group's; groups nest."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

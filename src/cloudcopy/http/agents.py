@@ -17,7 +17,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from cloudcopy.control import machines, reports, sweeps
-from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable
+from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
@@ -91,13 +91,6 @@ class Superseded(Exception):
     """A newer socket of the same machine has logged in."""
 
 
-def _first(error: BaseException | None) -> BaseException | None:
-    """The one error inside a task group's."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 @dataclass
 class Line:
     """One logged-in socket."""
@@ -123,7 +116,7 @@ class Line:
         await self._close(next(iter(done)))
 
     async def _close(self, ended: "asyncio.Task[None] | asyncio.Task[object]") -> None:
-        error = _first(ended.exception())
+        error = first(ended.exception())
         code, words = GOING_AWAY, "the server is shutting down"
         match error:
             case WebSocketDisconnect():
@@ -174,9 +167,9 @@ class Line:
         self._fences = {each.transfer: each.fence for each in orders}
 
     async def _send_orders(self, orders: list[wire.Order], *, full: bool) -> None:
-        for first in range(0, max(1, len(orders)), wire.MAX_ORDERS):
-            part = orders[first : first + wire.MAX_ORDERS]
-            more = first + wire.MAX_ORDERS < len(orders)
+        for start in range(0, max(1, len(orders)), wire.MAX_ORDERS):
+            part = orders[start : start + wire.MAX_ORDERS]
+            more = start + wire.MAX_ORDERS < len(orders)
             await self._send(wire.Desired(full=full, orders=part, more=more))
 
     async def _receive(self) -> None:
