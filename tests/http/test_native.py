@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from cloudcopy.control import reports
+from cloudcopy.domain.transfer import TransferId
+from cloudcopy.wire import agent as wire
 from tests.http.conftest import Plane
 
 
@@ -207,3 +210,28 @@ async def test_a_lone_surrogate_is_refused_in_words(plane: Plane):
     raw = json.dumps(order).replace('"X"', '"\\ud800"').encode()
     reply = await plane.client.post("/v1/transfers", content=raw, headers=headers)
     assert reply.status_code in (404, 422)
+
+
+async def test_the_end_of_the_log_is_there_while_it_runs_and_after_its_end(plane: Plane):
+    made = (await plane.ask("POST", "/v1/transfers", plane.native())).json()["id"]
+    path = f"/v1/transfers/{made}/log"
+    assert (await plane.ask("GET", path)).text == ""
+    seen = (await plane.services.reads.transfer(TransferId(made), account=None)).transfer
+    this = {"transfer": made, "attempt": 1, "fence": seen.fence}
+    given = {
+        "open_store": plane.services.open_store,
+        "bus": plane.services.bus,
+        "now": plane.services.now,
+    }
+    lines = [f"info: {n}" for n in range(50)]
+    told = wire.ProgressNow(**this, phase="transferring", log=lines)
+    await reports.note(told, keep=True, **given)
+    live = await plane.ask("GET", path)
+    assert live.headers["content-type"].startswith("text/plain")
+    assert live.text.splitlines() == lines[-10:]
+    end = wire.Report(
+        **this, kind="failed", at=plane.services.now(), result=wire.Numbers(log=["error: a: full"])
+    )
+    await reports.apply(end, machine=plane.machine, **given)
+    assert (await plane.ask("GET", path)).text == "error: a: full\n"
+    problem(await plane.ask("GET", "/v1/transfers/t_none/log"), 404, "no_such_transfer")

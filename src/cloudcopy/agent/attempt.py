@@ -148,6 +148,7 @@ def _progress(order: Order, seen: Progress) -> ProgressNow:
         eta_seconds=seen.eta_seconds,
         errors=seen.errors,
         current=[(each.name, each.bytes, each.size) for each in seen.current],
+        log=list(seen.log),
     )
 
 

@@ -36,6 +36,7 @@ log = structlog.get_logger()
 MAX_REASON: Final = 2_000  # characters; a reason is a sentence or two
 MAX_NOTES: Final = 20
 MAX_LOG: Final = 40
+MAX_LIVE_LOG: Final = 10
 
 
 async def apply(
@@ -120,6 +121,7 @@ async def note(
         eta_seconds=told.eta_seconds,
         errors=told.errors,
         current=tuple(CurrentFile(*each) for each in told.current[:64]),
+        log=tuple(line[:MAX_REASON] for line in told.log[-MAX_LIVE_LOG:]),
     )
     bus.publish(TransferId(told.transfer), progress)
     if keep:

@@ -31,6 +31,7 @@ class Progress:
         bytes_total: Grows while the source is still being listed.
         rate: Bytes per second, averaged by rclone over the whole copy.
         eta_seconds: None while unknown.
+        log: The latest lines of the engine's log, oldest first, without addresses.
     """
 
     phase: Phase
@@ -42,6 +43,7 @@ class Progress:
     eta_seconds: int | None = None
     errors: int = 0
     current: tuple[CurrentFile, ...] = ()
+    log: tuple[str, ...] = ()
 
     @property
     def percent(self) -> int:

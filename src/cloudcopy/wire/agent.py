@@ -163,6 +163,7 @@ class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
     eta_seconds: int | None = None
     errors: int = 0
     current: list[tuple[str, int, int]] = []
+    log: list[str] = []
 
 
 class Bye(Message, frozen=True, kw_only=True, tag="bye"):

@@ -17,6 +17,7 @@ from cloudcopy.ports.engine import Broken, Copy, Done, End
 
 PASSES: Final = 3  # over the files that failed; rclone's own default for --retries
 MAX_CURRENT: Final = 8  # files in flight that are shown
+LIVE_LOG: Final = 10  # lines of the log that go with the numbers
 ANSWER_SECONDS: Final = 1.0  # for a look at the numbers; an rclone that hangs has none
 
 
@@ -140,12 +141,12 @@ class Run:
         """The latest numbers; empty ones when rclone does not answer at once."""
         group = comparison.GROUP if self._phase is Phase.VERIFYING else self._group
         if not group:
-            return Progress(phase=self._phase)
+            return Progress(phase=self._phase, log=self._ledger.log[-LIVE_LOG:])
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 stats = await self._rc.call("core/stats", group=group)
         except (RcError, Gone, TimeoutError):
-            return Progress(phase=self._phase)
+            return Progress(phase=self._phase, log=self._ledger.log[-LIVE_LOG:])
         return _progress(self._phase, stats, self._ledger)
 
 
@@ -178,4 +179,5 @@ def _progress(phase: Phase, stats: dict[str, Any], ledger: Ledger) -> Progress:
             )
             for each in flying[:MAX_CURRENT]
         ),
+        log=ledger.log[-LIVE_LOG:],
     )

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import PlainTextResponse
 
 from cloudcopy.control import queries, transfers
 from cloudcopy.domain.connection import ConnectionId
@@ -95,6 +96,14 @@ def _states(text: str) -> frozenset[State]:
 async def one(transfer_id: str, caller: Native, app: App) -> TransferView:
     """One transfer with its latest numbers, and its result once it has ended."""
     return await _view(TransferId(transfer_id), caller, app)
+
+
+@router.get("/{transfer_id}/log", response_class=PlainTextResponse, responses=PROBLEMS)
+async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
+    """The end of the engine's log: the latest lines while it runs, then those of its end."""
+    seen = await queries.transfer(TransferId(transfer_id), caller=caller, desk=app.queries)
+    told = seen.transfer.result or seen.progress
+    return PlainTextResponse("".join(f"{line}\n" for line in told.log) if told else "")
 
 
 @router.post("/{transfer_id}/cancel", status_code=202, responses=PROBLEMS)
