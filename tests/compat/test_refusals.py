@@ -50,8 +50,8 @@ def test_every_bad_order_is_refused_with_our_reason(vastai: Vastai, place: Place
 def test_without_a_connection_the_client_is_told_which_there_are(vastai: Vastai, place: Place):
     told = refused(place.cloud_copy(vastai, connection=None))
     up = place.up
-    assert told.startswith("Failed with error 400: selected: is missing")
-    assert told.endswith(f" Your connections: {up.in_parts} (in-parts), {up.connection} (store).\n")
+    known = f"{up.in_parts} (in-parts), {up.connection} (store)"
+    assert told == f"Failed with error 400: selected: is missing. Your connections: {known}.\n"
 
 
 def test_with_raw_the_reason_is_json(vastai: Vastai, place: Place):

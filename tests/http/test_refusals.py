@@ -38,7 +38,7 @@ def refused(reply: Any, status: int) -> dict[str, Any]:
         ({"src": "/a/../b"}, "bad_path", ".."),
         ({"dst": "bucket/../../other"}, "bad_path", ".."),
         ({"dst": ":local:/etc"}, "bad_path", "connection string"),
-        ({"dst": "/"}, "no_bucket", "BUCKET/path"),
+        ({"dst": "/"}, "no_bucket", "dst: connection"),
         ({"src": "a\0b"}, "bad_path", "control"),
         ({"transfer": None}, "missing_transfer", "transfer"),
         ({"transfer": "sideways"}, "bad_transfer", "Instance To Cloud"),

@@ -184,7 +184,11 @@ def _told(found: Transfer) -> str:
 
 
 def _no_result() -> NotFound:
-    return NotFound("result", "behind this address")
+    return NotFound(
+        "result",
+        "at this address",
+        next=("If its copy is still running, ask again: it is there once the copy has ended.",),
+    )
 
 
 def _is_id(reference: int | str) -> bool:

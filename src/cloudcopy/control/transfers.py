@@ -15,6 +15,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.transfer import (
     CancelRequested,
+    Direction,
     Event,
     IllegalMove,
     Order,
@@ -69,7 +70,8 @@ async def submit(
     async with desk.open_store() as store:
         instance = await store.machines.instance(order.instance, account=caller.account)
         connection = await store.connections.get(order.connection, account=caller.account)
-        connection.place(order.remote)
+        upload = order.direction is Direction.TO_CLOUD
+        connection.place(order.remote, field="dst" if upload else "src")
         transfer = await store.transfers.add(
             accept(
                 TransferId(f"t_{desk.new_id()}"),

@@ -169,8 +169,8 @@ class Connection:
     shown: Mapping[str, str]
     created_at: datetime
 
-    def place(self, path: RemotePath) -> RemotePath:
-        """Where `path` lies in the whole store.
+    def place(self, path: RemotePath, *, field: str = "path") -> RemotePath:
+        """Where `path` lies in the whole store. `field` is what the caller calls it.
 
         Raises:
             Invalid: the store has buckets, and neither the connection nor the path names one.
@@ -178,7 +178,7 @@ class Connection:
         placed = path.below(self.root)
         if PROVIDERS[self.cloud_type].buckets and not placed.value:
             raise Invalid(
-                "path",
+                field,
                 f"connection {self.id} ({self.name}) holds many buckets; begin the path with one",
                 code="no_bucket",
                 next=("Write it as BUCKET/path.",),
