@@ -27,6 +27,7 @@ from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
 from cloudcopy.http.services import Services
+from cloudcopy.wire.agent import MAX_FRAME_BYTES
 
 log = structlog.get_logger()
 
@@ -117,7 +118,7 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
         access_log=False,
         lifespan="off",
         ws="websockets-sansio",
-        ws_max_size=4 * 1024 * 1024,
+        ws_max_size=MAX_FRAME_BYTES,
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=False,

@@ -15,7 +15,6 @@ from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 from cloudcopy.domain.connection import Backend
 from cloudcopy.domain.flags import Flags
-from cloudcopy.ports.clock import Stop
 
 READY_SECONDS: Final = 30.0  # a start takes 0.1 s; a starved machine may take long
 POLL_SECONDS: Final = 0.005  # while rclone makes its socket: there is nothing to be told by
@@ -160,13 +159,3 @@ async def _answer(running: Daemon, run_dir: Path) -> None:
     finally:
         ended.cancel()
     raise Gone("rclone ended at once")
-
-
-async def until_stopped(work: asyncio.Task[None], stop: Stop) -> bool:
-    """Wait for the end of `work` or for `stop`, whichever is first; True when stopped."""
-    asked = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-    return not work.done()
