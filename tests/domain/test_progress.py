@@ -28,12 +28,15 @@ def test_a_proportion_is_in_the_unit_of_the_whole():
     ("done", "total", "percent"), [(0, 0, 0), (1, 2, 50), (2, 2, 99), (9, 2, 99)]
 )
 def test_only_the_verdict_says_a_hundred_percent(done: int, total: int, percent: int):
-    assert Progress(phase=Phase.TRANSFERRING, bytes_done=done, bytes_total=total).percent == percent
+    assert (
+        Progress(phase=Phase.TRANSFERRING, bytes_copied=done, bytes_to_copy=total).percent
+        == percent
+    )
 
 
 def test_a_summary_says_what_was_done_and_how_it_was_proven():
     result = Result(
-        listed=20,
+        found=20,
         copied=12,
         unchanged=4,
         kept=1,

@@ -10,31 +10,33 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cloudcopy.domain.connection import ConnectionId
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.keys import KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
+from cloudcopy.domain.order import Direction, Order, Scope, TransferId
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.domain.progress import Result
+from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.domain.transfer import (
     TABLE,
     CancelRequested,
-    Direction,
     Event,
     Failed,
     GivenUp,
     IllegalMove,
-    Order,
+    PartlyDone,
+    PauseRequested,
+    Resumed,
     Retried,
     Started,
     State,
     Stopped,
     Succeeded,
     Transfer,
-    TransferId,
     accept,
     step,
 )
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-RESULT = Result(listed=3, copied=3)
+RESULT = Result(found=3, copied=3)
 ORDER = Order(
     instance=InstanceId(101),
     connection=ConnectionId(1001),
@@ -47,7 +49,13 @@ ORDER = Order(
 
 def accepted() -> Transfer:
     return accept(
-        TransferId("t_1"), ORDER, account=AccountId(1), machine=MachineId(1), fence="f1", at=T0
+        TransferId("t_1"),
+        ORDER,
+        account=AccountId(1),
+        key=KeyId("k1"),
+        machine=MachineId(1),
+        fence="f1",
+        at=T0,
     )
 
 
@@ -119,17 +127,84 @@ def test_every_pair_has_a_known_answer():
     refused = {
         (state, event) for state in State for event in get_args(Event) if event not in TABLE[state]
     }
+    live = {State.QUEUED, State.RUNNING, State.PAUSING, State.CANCELLING}
+    ended = {State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELLED}
     assert refused == {
         (State.QUEUED, Stopped),
         (State.RUNNING, Stopped),
-        (State.SUCCEEDED, CancelRequested),
-        (State.FAILED, CancelRequested),
-        (State.CANCELLED, CancelRequested),
-        (State.QUEUED, Retried),
-        (State.RUNNING, Retried),
-        (State.CANCELLING, Retried),
-        (State.SUCCEEDED, Retried),
+        (State.CANCELLING, PauseRequested),  # a cancel is not taken back
+        *((state, CancelRequested) for state in ended),
+        *((state, PauseRequested) for state in ended),
+        *((state, Resumed) for state in live | ended),
+        *((state, Retried) for state in live | {State.PAUSED, State.SUCCEEDED}),
     }
+
+
+def test_a_paused_transfer_goes_on_in_an_attempt_of_its_own():
+    paused = after(Started(T0), PauseRequested(T0), Stopped(T0, RESULT))
+    assert (paused.state, paused.ended_at, paused.result) == (State.PAUSED, None, RESULT)
+    assert step(paused, Resumed(T0, "f2")) == replace(accepted(), attempt=2, fence="f2")
+
+
+def test_a_copy_that_finished_before_the_pause_arrived_is_a_success():
+    assert after(Started(T0), PauseRequested(T0), Succeeded(T0, RESULT)).state is State.SUCCEEDED
+
+
+def test_a_paused_transfer_is_cancelled_at_once_because_nothing_runs():
+    paused = after(PauseRequested(T0), Stopped(T0))
+    assert step(paused, CancelRequested(T0)).state is State.CANCELLED
+
+
+def test_a_cancel_is_stronger_than_a_pause_that_is_under_way():
+    asked = after(Started(T0), PauseRequested(T0), CancelRequested(T0))
+    assert (asked.state, asked.want) == (State.CANCELLING, "stop")
+    assert step(asked, Stopped(T0)).state is State.CANCELLED
+
+
+def test_a_part_that_failed_is_told_and_can_be_tried_again_alone():
+    part = after(Started(T0), PartlyDone(T0, "1 of 3 files failed", RESULT))
+    assert (part.state, part.reason, part.result) == (State.PARTIAL, "1 of 3 files failed", RESULT)
+    again = step(part, Retried(T0, "f2", Scope.FAILED))
+    assert (again.state, again.scope, again.reason) == (State.QUEUED, Scope.FAILED, "")
+
+
+def test_its_agent_is_told_of_a_transfer_that_has_its_turn_and_of_each_that_must_stop():
+    waiting = accepted()
+    its_turn = replace(waiting, admitted=True)
+    assert (waiting.told, its_turn.told) == (False, True)
+    for wish in (CancelRequested(T0), PauseRequested(T0)):
+        stopping = step(waiting, wish)
+        assert (stopping.told, stopping.want) == (True, "stop")
+    assert not step(step(its_turn, PauseRequested(T0)), Stopped(T0)).told
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Succeeded(T0, RESULT),
+        PartlyDone(T0, "x", RESULT),
+        Failed(T0, "x"),
+        GivenUp(T0),
+    ],
+)
+def test_an_end_gives_the_turn_back(end: Event):
+    running = step(replace(accepted(), admitted=True), Started(T0))
+    assert running.admitted
+    assert not step(running, end).admitted
+
+
+@pytest.mark.parametrize(
+    ("events", "progress", "word"),
+    [
+        ([], None, "queued"),
+        ([Started(T0)], None, "preparing"),
+        ([Started(T0)], Progress(phase=Phase.VERIFYING), "verifying"),
+        ([Started(T0), PauseRequested(T0)], Progress(phase=Phase.VERIFYING), "pausing"),
+        ([Started(T0), Succeeded(T0, RESULT)], None, "succeeded"),
+    ],
+)
+def test_people_are_shown_one_word(events: list[Event], progress: Progress | None, word: str):
+    assert after(*events).shown_as(progress) == word
 
 
 class Life(RuleBasedStateMachine):
@@ -140,7 +215,7 @@ class Life(RuleBasedStateMachine):
         self.transfer = accepted()
         self.clock = T0
         self.truth: Event | None = None  # how this attempt really ended
-        self.cancelled = False
+        self.asked = False  # to stop, for good or for now
 
     def tick(self) -> datetime:
         self.clock += timedelta(seconds=1)
@@ -150,19 +225,20 @@ class Life(RuleBasedStateMachine):
     def host_reports_start(self) -> None:
         self.transfer = step(self.transfer, Started(self.tick()))
 
-    @rule(end=st.sampled_from(["succeeded", "failed"]))
+    @rule(end=st.sampled_from(["succeeded", "partial", "failed"]))
     def host_reports_end(self, end: str) -> None:
         if self.truth is None:
-            self.truth = (
-                Succeeded(self.tick(), RESULT)
-                if end == "succeeded"
-                else Failed(self.tick(), "because")
-            )
+            ends: dict[str, Event] = {
+                "succeeded": Succeeded(self.tick(), RESULT),
+                "partial": PartlyDone(self.tick(), "because", RESULT),
+                "failed": Failed(self.tick(), "because"),
+            }
+            self.truth = ends[end]
         self.transfer = step(self.transfer, self.truth)
 
     @rule()
     def host_confirms_stop(self) -> None:
-        if self.cancelled and self.truth is None:
+        if self.asked and self.truth is None:
             self.truth = Stopped(self.tick())
         if isinstance(self.truth, Stopped):
             self.transfer = step(self.transfer, self.truth)
@@ -174,15 +250,34 @@ class Life(RuleBasedStateMachine):
                 step(self.transfer, CancelRequested(self.tick()))
         else:
             self.transfer = step(self.transfer, CancelRequested(self.tick()))
-            self.cancelled = True
+            self.asked = True
+
+    @rule()
+    def caller_pauses(self) -> None:
+        if self.transfer.state.final or self.transfer.state is State.CANCELLING:
+            with pytest.raises(IllegalMove):
+                step(self.transfer, PauseRequested(self.tick()))
+        else:
+            self.transfer = step(self.transfer, PauseRequested(self.tick()))
+            self.asked = True
+
+    @rule()
+    def caller_resumes(self) -> None:
+        event = Resumed(self.tick(), f"fence-{self.transfer.attempt + 1}")
+        if self.transfer.state is State.PAUSED:
+            self.transfer = step(self.transfer, event)
+            self.truth, self.asked = None, False
+        else:
+            with pytest.raises(IllegalMove):
+                step(self.transfer, event)
 
     @rule()
     def caller_retries(self) -> None:
         before = self.transfer
         event = Retried(self.tick(), f"fence-{before.attempt + 1}")
-        if before.state in (State.FAILED, State.CANCELLED):
+        if before.state in (State.PARTIAL, State.FAILED, State.CANCELLED):
             self.transfer = step(before, event)
-            self.truth, self.cancelled = None, False
+            self.truth, self.asked = None, False
             assert self.transfer.attempt == before.attempt + 1
             assert self.transfer.fence != before.fence
         else:
@@ -196,6 +291,7 @@ class Life(RuleBasedStateMachine):
         if state.final:
             expected = {
                 Succeeded: State.SUCCEEDED,
+                PartlyDone: State.PARTIAL,
                 Failed: State.FAILED,
                 Stopped: State.CANCELLED,
             }
@@ -203,8 +299,9 @@ class Life(RuleBasedStateMachine):
             assert state is expected[type(self.truth)]
 
     @invariant()
-    def only_a_failed_one_has_a_reason(self) -> None:
-        assert bool(self.transfer.reason) == (self.transfer.state is State.FAILED)
+    def only_what_failed_has_a_reason(self) -> None:
+        failed = self.transfer.state in (State.FAILED, State.PARTIAL)
+        assert bool(self.transfer.reason) == failed
 
     @invariant()
     def the_order_never_changes(self) -> None:

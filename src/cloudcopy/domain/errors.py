@@ -9,6 +9,7 @@ CloudCopyError
         Forbidden           the key is known and may not do this
         StoreUnreachable    the cloud store refused us or could not be reached
     Unavailable             the request is sound; we cannot serve it right now
+        TooMany             the caller has as many of these at once as it may
 
 Only `cloudcopy.http.errors` knows status codes and only `cloudcopy.cli.exits`
 knows exit codes. Adapters translate what their library raises into one of these at
@@ -105,6 +106,14 @@ class Unavailable(CloudCopyError):
 
     code = "unavailable"
     retryable = True
+
+
+class TooMany(Unavailable):
+    """The caller has as many of these at once as it may, or the server has."""
+
+    def __init__(self, detail: str, *, code: str, next: tuple[str, ...] = ()) -> None:
+        super().__init__(detail, next=next)
+        self.code = code
 
 
 def first(error: BaseException | None) -> BaseException | None:

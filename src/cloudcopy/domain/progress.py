@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Final
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+MAX_GROUPS: Final = 20
+MAX_SAMPLES: Final = 5
 
 
 class Phase(StrEnum):
-    PREPARING = "preparing"  # proving the source, starting rclone
+    PREPARING = "preparing"  # proving the source, listing
     TRANSFERRING = "transferring"
     VERIFYING = "verifying"  # comparing both sides after the copy
 
@@ -24,70 +26,148 @@ class CurrentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The latest numbers of a running attempt; lossy, never summed.
+    """The latest numbers of a running attempt; lossy, never summed. Counts files.
 
     Attributes:
-        bytes_done: May go down: a retried chunk is taken back.
-        bytes_total: Grows while the source is still being listed.
-        rate: Bytes per second, averaged by rclone over the whole copy.
+        found: Files listed at the source, after filters; grows while it is listed.
+        to_copy, bytes_to_copy: Known to need copying so far, those copied included.
+        bytes_copied: May go down: a chunk that is sent again is taken back.
+        skipped: Left alone: unchanged, kept at the destination, or impossible to copy.
+        retried: Files that were tried more than once.
+        verified, bytes_verified: Proven at the destination after the copy, so far.
+        rate: Bytes per second over the last 10 seconds.
         eta_seconds: None while unknown.
         log: The latest lines of the engine's log, oldest first, without addresses.
     """
 
     phase: Phase
-    files_done: int = 0
-    files_total: int = 0
-    bytes_done: int = 0
-    bytes_total: int = 0
+    found: int = 0
+    to_copy: int = 0
+    copied: int = 0
+    skipped: int = 0
+    failed: int = 0
+    deleted: int = 0
+    retried: int = 0
+    verified: int = 0
+    bytes_found: int = 0
+    bytes_to_copy: int = 0
+    bytes_copied: int = 0
+    bytes_verified: int = 0
     rate: float = 0.0
     eta_seconds: int | None = None
-    errors: int = 0
     current: tuple[CurrentFile, ...] = ()
     log: tuple[str, ...] = ()
 
     @property
     def percent(self) -> int:
         """Whole percent of the bytes known so far, 0 to 99: only the verdict says 100."""
-        if not self.bytes_total:
+        if not self.bytes_to_copy:
             return 0
-        return max(0, min(99, self.bytes_done * 100 // self.bytes_total))
+        return max(0, min(99, self.bytes_copied * 100 // self.bytes_to_copy))
 
 
 class Verified(StrEnum):
     """How the files at the destination were proven, weakest first."""
 
-    NOTHING = "nothing"  # a dry run, or nothing arrived
+    NOTHING = "nothing"  # a dry run, or nothing arrived, or it was not asked for
     SIZE = "size"
     HASH = "hash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorGroup:
+    """Failures of one kind.
+
+    Attributes:
+        code: Stable machine name of the kind.
+        text: What went wrong, one sentence.
+        cure: What to do now, one imperative sentence.
+        samples: The first few names, sorted.
+    """
+
+    code: str
+    text: str
+    cure: str
+    count: int
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """What the control plane saw in the store itself, after the host's report.
+
+    Attributes:
+        files: Files of the report that its own listing shows with the same size.
+        hashed: Those of them whose hash in the listing is the reported one, too.
+        why_not: Why it could not look; empty when it did.
+    """
+
+    files: int = 0
+    hashed: int = 0
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """Merkle roots (`domain.merkle`) as 64 hex digits; empty where there is none.
+
+    Attributes:
+        files: Over (path, size, hash) of every file that is at the destination, `leaves` many.
+        source, destination: Over both sides' listings of a plan: (path, size, time).
+    """
+
+    files: str = ""
+    leaves: int = 0
+    source: str = ""
+    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What one attempt did. Counts files; sizes are bytes.
 
+    For a plan the counts say what would be done, and for a check `copied` is 0, `unchanged`
+    are the equal ones, `failed` those that differ or are missing on one side.
+
     Attributes:
-        listed: Files found at the source after filters, including those left alone.
+        found: Files at the source after filters, including those left alone.
         copied: Files that were sent and arrived.
         unchanged: Files the destination already had, by the comparison asked for.
         kept: Files that differ at the destination and were left alone, as a flag asked.
         skipped: Things that cannot be copied (symbolic links, sockets), by reason.
         failed: Files that were not copied or did not verify.
+        deleted: Files that only the destination had and a mirror took away.
+        retried: Files that were tried more than once.
+        changed: Files of the source that changed during the copy; each is also failed.
+        at_destination: Files the destination had before, where that was listed whole.
         hash: The hash both sides were compared by, e.g. ``"md5"``; empty below `Verified.HASH`.
-        notes: Bounded text for people: the first failures, in plain words.
+        by_size_only: Verified files without a hash in common; listed in the ledger.
+        errors: The failures by kind, commonest first; at most `MAX_GROUPS`.
+        notes: Bounded text for people.
         log: The end of the engine's log, oldest first: bounded, without addresses.
         interrupted: rclone was killed somewhere in this attempt, so it may have left
             an unfinished upload behind.
     """
 
-    listed: int = 0
+    found: int = 0
     copied: int = 0
     unchanged: int = 0
     kept: int = 0
     failed: int = 0
+    deleted: int = 0
+    retried: int = 0
+    changed: int = 0
+    at_destination: int = 0
     skipped: tuple[tuple[str, int], ...] = ()
+    bytes_found: int = 0
     bytes_copied: int = 0
+    bytes_verified: int = 0
     verified: Verified = Verified.NOTHING
     hash: str = ""
+    by_size_only: int = 0
+    errors: tuple[ErrorGroup, ...] = ()
+    digests: Digests = Digests()
+    recheck: Recheck = Recheck()
     dry_run: bool = False
     notes: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
@@ -103,6 +183,7 @@ class Result:
         for count, word in (
             (self.unchanged, "unchanged"),
             (self.kept, "kept at the destination"),
+            (self.deleted, "deleted"),
             *((count, f"skipped ({reason})") for reason, count in self.skipped),
             (self.failed, "failed"),
         ):
@@ -113,6 +194,8 @@ class Result:
     @property
     def _proof(self) -> str:
         match self.verified:
+            case Verified.HASH if self.by_size_only:
+                return f"verified by {self.hash}, {self.by_size_only} of them by size only"
             case Verified.HASH:
                 return f"verified by {self.hash}"
             case Verified.SIZE:

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from cloudcopy.domain.machine import MachineId
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
-from cloudcopy.domain.transfer import TransferId
 
 
 class Doorbell(Protocol):
@@ -19,6 +19,14 @@ class Doorbell(Protocol):
         ...
 
 
+class Watch(Doorbell, Protocol):
+    """One watcher's end: a doorbell that tells its two kinds of rings apart."""
+
+    def moved(self) -> bool:
+        """Whether a change of state was among the rings since this was last asked."""
+        ...
+
+
 class Bus(Protocol):
     def ring(self, machine: MachineId) -> None:
         """Hint that the machine's desired state changed."""
@@ -26,6 +34,14 @@ class Bus(Protocol):
 
     def listen(self, machine: MachineId) -> AbstractContextManager[Doorbell]:
         """Hear the machine's rings from now on."""
+        ...
+
+    def moved(self, transfer: TransferId) -> None:
+        """Hint that the transfer's state changed: whoever watches it looks again."""
+        ...
+
+    def watch(self, transfer: TransferId) -> AbstractContextManager[Watch]:
+        """Hear of the transfer's numbers and changes of state from now on."""
         ...
 
     def publish(self, transfer: TransferId, progress: Progress) -> None:

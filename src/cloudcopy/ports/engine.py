@@ -1,21 +1,26 @@
-"""The mover: runs one copy to its end, confined, and says what came of it.
+"""The mover: runs one attempt to its end, confined, and says what came of it.
 
-rclone is the first engine; the port knows nothing of it. The contract suite is
-`tests/contracts/test_engine.py`.
+rclone is the first engine; the port knows nothing of it. The contract suites are
+`tests/contracts/test_engine*.py`.
 """
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from cloudcopy.domain.connection import Backend
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.ledger import FileRow
+from cloudcopy.domain.order import Direction, Mode, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.domain.progress import Progress, Result
-from cloudcopy.domain.transfer import Direction
+from cloudcopy.domain.progress import Progress, Recheck, Result
 from cloudcopy.ports.clock import Stop
+
+
+def _unlimited() -> int | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,15 @@ class Copy:
         transfer: Names the lock and the run directory; one copy of it runs at a time.
         root: The instance's directory on this host.
         resumed: An earlier process of this attempt died without ending it.
+        only: A file of JSON lines, one path in each: the attempt is about these files of the
+            source and no others. None is every file.
+        agreed: Digests of the source's and the destination's listings in the plan that is
+            carried out: nothing is done when a side is not as it was.
+        ledger: Where the ledger goes, in chunks of `wire.ledger` one behind the other, each
+            with its length before it as 4 bytes, big-endian. Complete and on disk when the
+            end is told. There is none after an end that came before anything was listed.
+        pace: The bandwidth limit now, in bytes per second; None leaves it to the flags, 0 is
+            without limit. Asked about once a second.
     """
 
     transfer: str
@@ -35,19 +49,34 @@ class Copy:
     remote: RemotePath
     flags: Flags
     backend: Backend
+    ledger: Path
+    work: Work = Work.TRANSFER
+    mode: Mode = Mode.COPY
+    verify: Verify = Verify.HASH
+    only: Path | None = None
+    agreed: tuple[str, str] | None = None
+    pace: Callable[[], int | None] = field(default=_unlimited)
     resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Everything that was to be copied is there, and was compared."""
+    """Everything that was to be done is done, and was compared as asked."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """It ran to its end. Some files are there and some are not, or two sides differ in a check."""
+
+    reason: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
-    """The copy, or a part of it, did not succeed. `reason` is for people: plain, no secrets."""
+    """It did not succeed. `reason` is for people: plain, no secrets."""
 
     reason: str
     result: Result
@@ -60,17 +89,53 @@ class Halted:
     result: Result
 
 
-End = Done | Broken | Halted
+End = Done | Partial | Broken | Halted
 
 
 class TransferEngine(Protocol):
     def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
-        """Run one copy to its end: any number of `Progress`, then exactly one `End`.
+        """Run one attempt to its end: any number of `Progress`, then exactly one `End`.
 
         The first Progress comes at once, before anything was copied. Never raises for a failed
         copy: that is an End. Closing the iterator early kills the process.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a host says it has done, for the control plane to look at itself.
+
+    Attributes:
+        place: The cloud's side, the connection's own prefix included.
+        since: When the attempt began: what appeared in the store later may be unknown to it.
+        hash: The kind of hash in the rows; empty for none.
+        whole: The rows are meant to be all of the source; not so where an attempt was about
+            the failed files of an earlier one only.
+    """
+
+    backend: Backend
+    place: RemotePath
+    direction: Direction
+    flags: Flags
+    since: datetime
+    hash: str
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of looking.
+
+    Attributes:
+        wrong: Files that the host said are there and the store does not show as said, with
+            why; the first few.
+        count: How many those are.
+    """
+
+    recheck: Recheck
+    count: int = 0
+    wrong: tuple[tuple[str, str], ...] = ()
 
 
 class Probe(Protocol):
@@ -90,5 +155,21 @@ class Probe(Protocol):
         Best effort: stores without them, or that refuse, give 0.
         Returns:
             How many were aborted.
+        """
+        ...
+
+    async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:
+        """Compare the ledger of an attempt with the store's own listing, as it is now.
+
+        An upload: every row that arrived is in the store with that size, and that hash where
+        the listing has it. A download: every file of the source is in the ledger with its
+        size, except those that came after `since`; of a claim that is not `whole`, those of
+        the ledger only.
+
+        Memory does not grow with the rows. Where the store cannot be seen from here (it lies
+        on the host), that is said in `Recheck.why_not` and `count` is 0.
+
+        Raises:
+            StoreUnreachable: it could not be listed now.
         """
         ...

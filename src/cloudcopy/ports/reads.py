@@ -12,8 +12,9 @@ from typing import Protocol
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
+from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.progress import Progress
-from cloudcopy.domain.transfer import State, Transfer, TransferId
+from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.vault import Sealed
 
 
@@ -44,10 +45,22 @@ class TransferFilter:
     """Which transfers to list; None means any."""
 
     states: frozenset[State] | None = None
+    work: Work | None = None
     instance: InstanceId | None = None
     connection: ConnectionId | None = None
     before: TransferId | None = None  # the cursor: only ids below it
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """One change of a transfer's state. `number` counts from 1 in each transfer."""
+
+    number: int
+    at: datetime
+    state: State
+    attempt: int
+    reason: str
 
 
 class Reads(Protocol):
@@ -61,6 +74,22 @@ class Reads(Protocol):
 
     async def live(self, machine: MachineId) -> Sequence[TransferSeen]:
         """Every transfer of the machine that has not ended, oldest first."""
+        ...
+
+    async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:
+        """The changes of state with a number above `after`, oldest first; the latest 500."""
+        ...
+
+    async def waiting(self, id: TransferId) -> int:
+        """How many transfers of its account wait for a turn and came before this one."""
+        ...
+
+    async def chunk(self, id: TransferId, attempt: int, number: int) -> bytes | None:
+        """One chunk of a ledger (`wire.ledger`); None behind the last."""
+        ...
+
+    async def ledgers(self, id: TransferId) -> Sequence[int]:
+        """The attempts that have a ledger, the latest first."""
         ...
 
     async def connections(self, account: AccountId) -> Sequence[Connection]: ...

@@ -21,8 +21,10 @@ from cloudcopy.domain.machine import (
     Machine,
     MachineId,
 )
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
-from cloudcopy.domain.transfer import Transfer, TransferId
+from cloudcopy.domain.transfer import Transfer
+from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.vault import Sealed
 
 
@@ -59,8 +61,9 @@ class Transfers(Protocol):
         """
         ...
 
-    async def save(self, transfer: Transfer, *, was: Transfer) -> bool:
-        """Write `transfer` if the row still has the state, attempt and fence of `was`.
+    async def save(self, transfer: Transfer, *, was: Transfer, at: datetime) -> bool:
+        """Write `transfer` if the row still has the state, attempt and fence of `was`, and
+        add the change of state to its history.
 
         Returns:
             False when it has not: somebody else was first, and nothing was written.
@@ -68,7 +71,7 @@ class Transfers(Protocol):
         ...
 
     async def live(self, machine: MachineId) -> Sequence[Transfer]:
-        """Every transfer of the machine that has not ended, oldest first."""
+        """Every transfer of the machine that has not ended, paused ones too, oldest first."""
         ...
 
     async def live_of(self, instance: InstanceId) -> Sequence[Transfer]:
@@ -79,8 +82,39 @@ class Transfers(Protocol):
         """Every transfer of the connection that has not ended, oldest first."""
         ...
 
+    async def turns(self, account: AccountId, limits: Limits) -> Sequence[MachineId]:
+        """Give their turn to waiting transfers of the account while `limits` have room: the
+        key that holds the fewest turns first, and of each key its oldest. One that has no room
+        holds up no other.
+
+        Returns:
+            The machines that should be told.
+        """
+        ...
+
+    async def limit(self, id: TransferId, bwlimit: str) -> None:
+        """Change the bandwidth limit of a transfer that has not ended."""
+        ...
+
     async def note(self, id: TransferId, fence: str, progress: Progress, *, at: datetime) -> None:
         """Keep the latest numbers of a live attempt. A stale fence changes nothing."""
+        ...
+
+
+class Ledgers(Protocol):
+    async def put(
+        self, id: TransferId, attempt: int, number: int, data: bytes, *, rows: int
+    ) -> None:
+        """Keep one chunk (`wire.ledger`). The same number again changes nothing."""
+        ...
+
+    async def count(self, id: TransferId, attempt: int) -> int:
+        """How many chunks there are without a gap, from number 0 on."""
+        ...
+
+    async def prune(self, *, before: datetime) -> int:
+        """Forget chunks of ledgers whose transfers ended before `before`, a bounded number of
+        them; returns how many. 0: there are no more."""
         ...
 
 
@@ -164,6 +198,8 @@ class Store(Protocol):
 
     @property
     def transfers(self) -> Transfers: ...
+    @property
+    def ledgers(self) -> Ledgers: ...
     @property
     def connections(self) -> Connections: ...
     @property

@@ -39,6 +39,15 @@ class Vault(Protocol):
         """Whether the Ed25519 `signature` over `message` is that key's."""
         ...
 
+    @property
+    def public_key(self) -> bytes:
+        """The Ed25519 key that `sign` signs for: 32 bytes, the same as long as the master key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The control plane's Ed25519 signature over `message`: 64 bytes."""
+        ...
+
     def new_secret(self) -> str:
         """256 random bits in 43 characters of A-Z a-z 0-9 _ -."""
         ...

@@ -13,6 +13,10 @@ may be added with a default; a change that an older peer would misread raises `P
                                     <-   Desired(what is new)                on a doorbell
     NeedBackend                     ->                                       just before a start
                                     <-   BackendGranted | BackendRefused
+    NeedNames                       ->                                       for failed files only
+                                    <-   Names
+    LedgerChunk (until acknowledged)->                                       one after another
+                                    <-   LedgerAck
     Report (until acknowledged)     ->
                                     <-   Ack
     ProgressNow (lossy, about 1 Hz) ->
@@ -24,8 +28,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from cloudcopy.domain.progress import Progress, Result
+
 PROTOCOL: Final = 1
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+MAX_NAMES: Final = 500  # in one frame: a name has at most 4 KiB
 MAX_ORDERS: Final = 50  # in one frame: each may carry 64 KiB of flags
 CHALLENGE_CONTEXT: Final = b"cloudcopy agent login v1\0"  # so that a signature serves nothing else
 
@@ -74,6 +81,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     local: str
     remote: str
     flags: list[str]
+    work: str = "transfer"
+    mode: str = "copy"
+    verify: str = "hash"
+    scope: str = "all"
+    bwlimit: str = ""
+    agreed: tuple[str, str] | None = None  # the plan's digests of source and destination
 
 
 class Desired(Message, frozen=True, kw_only=True, tag="desired"):
@@ -114,22 +127,41 @@ class BackendRefused(Message, frozen=True, kw_only=True, tag="backend_refused"):
     reason: str
 
 
-class Numbers(msgspec.Struct, frozen=True, kw_only=True):
-    """`domain.progress.Result`, field for field."""
+class NeedNames(Message, frozen=True, kw_only=True, tag="need_names"):
+    """Which files failed in the attempt before? `after`: how many names are known already."""
 
-    listed: int = 0
-    copied: int = 0
-    unchanged: int = 0
-    kept: int = 0
-    failed: int = 0
-    skipped: list[tuple[str, int]] = []
-    bytes_copied: int = 0
-    verified: Literal["nothing", "size", "hash"] = "nothing"
-    hash: str = ""
-    dry_run: bool = False
-    notes: list[str] = []
-    log: list[str] = []
-    interrupted: bool = False
+    transfer: str
+    attempt: int
+    fence: str
+    after: int = 0
+
+
+class Names(Message, frozen=True, kw_only=True, tag="names"):
+    """At most `MAX_NAMES` of them, in the ledger's order, from the one with number `after` on."""
+
+    transfer: str
+    attempt: int
+    after: int
+    names: list[str]
+    more: bool
+
+
+class LedgerChunk(Message, frozen=True, kw_only=True, tag="ledger_chunk"):
+    """A part of an attempt's ledger (`wire.ledger`); `number` counts from 0."""
+
+    transfer: str
+    attempt: int
+    fence: str
+    number: int
+    data: bytes
+
+
+class LedgerAck(Message, frozen=True, kw_only=True, tag="ledger_ack"):
+    """The chunk is durable, or its attempt is no longer wanted."""
+
+    transfer: str
+    attempt: int
+    number: int
 
 
 class Report(Message, frozen=True, kw_only=True, tag="report"):
@@ -138,10 +170,11 @@ class Report(Message, frozen=True, kw_only=True, tag="report"):
     transfer: str
     attempt: int
     fence: str
-    kind: Literal["started", "succeeded", "failed", "stopped"]
+    kind: Literal["started", "succeeded", "partial", "failed", "stopped"]
     at: datetime
     reason: str = ""
-    result: Numbers | None = None
+    result: Result | None = None
+    chunks: int = 0  # of its ledger, all acknowledged before this is said
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
@@ -154,16 +187,7 @@ class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
     transfer: str
     attempt: int
     fence: str
-    phase: Literal["preparing", "transferring", "verifying"]
-    files_done: int = 0
-    files_total: int = 0
-    bytes_done: int = 0
-    bytes_total: int = 0
-    rate: float = 0.0
-    eta_seconds: int | None = None
-    errors: int = 0
-    current: list[tuple[str, int, int]] = []
-    log: list[str] = []
+    progress: Progress
 
 
 class Bye(Message, frozen=True, kw_only=True, tag="bye"):
@@ -173,8 +197,10 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     final: bool = False
 
 
-FromAgent = Hello | Proof | Announce | NeedBackend | Report | ProgressNow
-FromServer = Challenge | Welcome | Desired | BackendGranted | BackendRefused | Ack | Bye
+FromAgent = Hello | Proof | Announce | NeedBackend | NeedNames | LedgerChunk | Report | ProgressNow
+FromServer = (
+    Challenge | Welcome | Desired | BackendGranted | BackendRefused | Names | LedgerAck | Ack | Bye
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)
