@@ -3,9 +3,12 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -15,10 +18,12 @@ from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.domain.connection import backend
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.ledger import FileRow
+from cloudcopy.domain.order import Direction
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Progress
-from cloudcopy.domain.transfer import Direction
 from cloudcopy.ports.engine import Copy, End, TransferEngine
+from cloudcopy.wire import ledger as wire
 from demo.seaweed import S3, seaweed
 
 UP, DOWN = Direction.TO_CLOUD, Direction.TO_INSTANCE
@@ -32,19 +37,38 @@ def s3() -> Iterator[S3]:
         yield store
 
 
+ONE = pytest.mark.parametrize("engine", ["any"], indirect=True)
+"""For what has nothing to do with the sandbox: the first that works here."""
+
+
 @pytest.fixture(params=["bubblewrap", "landlock"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TransferEngine]:
     bwrap = shutil.which("bwrap")
     try:
         sandbox = await choose(
-            bwrap=Path(bwrap) if bwrap else None, allow_unconfined=False, prefer=request.param
+            bwrap=Path(bwrap) if bwrap else None,
+            allow_unconfined=False,
+            prefer=None if request.param == "any" else request.param,
         )
     except Unavailable as error:
         pytest.skip(str(error))
     work = tmp_path / "work"
     work.mkdir(mode=0o700)
-    yield RcloneEngine(sandbox=sandbox, binary=await find(), work_dir=work)
+    yield RcloneEngine(
+        sandbox=sandbox,
+        binary=await find(),
+        work_dir=work,
+        local_store=tmp_path / "stores",
+        sleep=at_once,
+        random=lambda: 0.0,
+        monotonic=time.monotonic,
+    )
     assert [*work.glob("run/*"), *work.glob("locks/*")] == [], "a copy leaves nothing behind"
+
+
+async def at_once(seconds: float) -> None:
+    """Let no time pass, but let everybody else have a turn."""
+    await asyncio.sleep(0)
 
 
 @dataclass
@@ -55,13 +79,20 @@ class Bench:
     prefix: str
 
     async def copy(
-        self, direction: Direction, local: str, remote: str, *flags: str, **options: str
+        self,
+        direction: Direction,
+        local: str,
+        remote: str,
+        *flags: str,
+        asked: Mapping[str, Any] = MappingProxyType({}),
+        **options: str,
     ) -> End:
         """The end of a copy; `remote` is below this test's own prefix."""
-        events = [each async for each in self.events(direction, local, remote, *flags, **options)]
-        assert isinstance(events[0], Progress)
-        assert all(isinstance(each, Progress) for each in events[:-1])
-        end = events[-1]
+        events = self.events(direction, local, remote, *flags, asked=asked, **options)
+        told = [each async for each in events]
+        assert isinstance(told[0], Progress)
+        assert all(isinstance(each, Progress) for each in told[:-1])
+        end = told[-1]
         assert not isinstance(end, Progress)
         return end
 
@@ -73,19 +104,44 @@ class Bench:
         *flags: str,
         stop: asyncio.Event | None = None,
         bucket: str = BUCKET,
+        asked: Mapping[str, Any] = MappingProxyType({}),
         **options: str,
     ):
-        place = RemotePath.parse(f"{bucket}/{self.prefix}/{remote}", field="remote")
+        """`asked` goes to `Copy`, and `options` to the connection; with `path` it is a local
+        directory in the place of a store."""
+        place = f"{self.prefix}/{remote}" if "path" in options else self.place(remote, bucket)
         copy = Copy(
             transfer=f"t_{self.prefix}",
             root=self.root,
             direction=direction,
             local=InstancePath.parse(local, field="local"),
-            remote=place,
+            remote=RemotePath.parse(place, field="remote"),
             flags=Flags.parse(flags),
-            backend=backend("s3", {**self.s3.parameters, **options}),
+            backend=backend("local", options)
+            if "path" in options
+            else backend("s3", {**self.s3.parameters, **options}),
+            ledger=self.ledger,
+            **asked,
         )
         return self.engine.run(copy, stop or asyncio.Event())
+
+    def place(self, remote: str, bucket: str = BUCKET) -> str:
+        return f"{bucket}/{self.prefix}/{remote}"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root.parent / "ledger"
+
+    def rows(self) -> dict[str, FileRow]:
+        """The ledger of the last copy, by path. It is sorted and has each path once."""
+        data, found = self.ledger.read_bytes(), []
+        while data:
+            size = int.from_bytes(data[:4], "big")
+            found += wire.rows(data[4 : 4 + size])
+            data = data[4 + size :]
+        paths = [each.path for each in found]
+        assert paths == sorted(set(paths))
+        return {each.path: each for each in found}
 
     def write(self, name: str, content: bytes | str = b"x") -> Path:
         path = self.root / name

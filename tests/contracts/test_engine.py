@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from cloudcopy.domain.order import Direction
 from cloudcopy.domain.progress import Verified
-from cloudcopy.domain.transfer import Direction
-from cloudcopy.ports.engine import Broken, Done
+from cloudcopy.ports.engine import Broken, Done, Partial
 from tests.contracts.engines import DOWN, UP, Bench, bench, engine, s3
 
 __all__ = ["bench", "engine", "s3"]  # fixtures
@@ -18,7 +18,7 @@ async def test_the_content_of_a_directory_lands_in_the_destination(bench: Bench)
     end = await bench.copy(UP, "/data/", "run")
     assert isinstance(end, Done), end
     assert bench.keys() == {"run/a.txt", "run/deep/b.txt"}
-    assert (end.result.listed, end.result.copied, end.result.bytes_copied) == (2, 2, 6)
+    assert (end.result.found, end.result.copied, end.result.bytes_copied) == (2, 2, 6)
     assert (end.result.verified, end.result.hash) == (Verified.HASH, "md5")
     back = await bench.copy(DOWN, "back", "run")
     assert isinstance(back, Done), back
@@ -69,7 +69,7 @@ async def test_filters_do_not_hide_that_a_source_does_not_exist(bench: Bench):
     await bench.copy(UP, "data", "run")
     none = await bench.copy(DOWN, "back", "run", "--include=*.zip")
     assert isinstance(none, Done), none
-    assert none.result.listed == 0
+    assert none.result.found == 0
 
 
 async def test_a_bucket_is_never_made_out_of_a_typo(bench: Bench):
@@ -173,6 +173,7 @@ async def test_a_directory_that_cannot_be_read_is_a_failure(bench: Bench):
         for each in (bench.root, bench.root / "data", bench.root / "data/closed"):
             os.chown(each, 4321, 4321)
     end = await bench.copy(UP, "data", "run")
-    assert isinstance(end, Broken), end
-    assert "may not be read" in end.reason
+    assert isinstance(end, Partial), end
+    assert "1 of 1 files failed: a file or directory of the instance may not be read" in end.reason
+    assert bench.rows()["closed/"].code == "permission_denied"
     assert bench.keys() == {"run/a.txt"}

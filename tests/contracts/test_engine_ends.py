@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudcopy.domain.progress import Progress
-from cloudcopy.ports.engine import Broken, Done, End, Halted
+from cloudcopy.ports.engine import Done, End, Halted, Partial
 from tests.contracts.engines import BUCKET, DOWN, UP, Bench, bench, engine, s3
 
 __all__ = ["bench", "engine", "s3"]  # fixtures
@@ -35,7 +35,7 @@ async def test_a_stop_kills_an_rclone_that_hangs(bench: Bench, monkeypatch: pyte
     last = None
     async for event in bench.events(UP, "data", "run", "--bwlimit=4M", stop=stop):
         last = event
-        if isinstance(event, Progress) and event.bytes_done and not stop.is_set():
+        if isinstance(event, Progress) and event.bytes_copied and not stop.is_set():
             for pid in _rclones(bench.root.parent / "work"):
                 os.kill(pid, signal.SIGSTOP)
             stop.set()
@@ -48,7 +48,7 @@ async def test_a_file_that_appears_during_an_upload_is_brought_too(bench: Bench)
     last = None
     async for event in bench.events(UP, "data", "run", "--bwlimit=4M"):
         last = event
-        if isinstance(event, Progress) and event.bytes_done:
+        if isinstance(event, Progress) and event.bytes_copied:
             bench.write("data/late.txt", "late")
     assert isinstance(last, Done), last
     assert bench.keys() == {"run/big.bin", "run/late.txt"}
@@ -70,7 +70,7 @@ async def test_a_directory_in_the_place_of_a_file_is_told_in_words(bench: Bench)
     (bench.root / "back/a.txt").mkdir(parents=True)
     bench.write("back/a.txt/inside")
     end = await bench.copy(DOWN, "back", "run")
-    assert isinstance(end, Broken), end
+    assert isinstance(end, Partial), end
     assert "1 of 2 files failed: a directory stands where a file should go" in end.reason
     assert (bench.root / "back/b.txt").exists()
 
@@ -79,7 +79,7 @@ async def test_closing_the_iterator_early_ends_the_process(bench: Bench):
     bench.write("data/big.bin", os.urandom(16 << 20))
     async with aclosing(bench.events(UP, "data", "run", "--bwlimit=4M")) as events:
         async for event in events:
-            if isinstance(event, Progress) and event.bytes_done:
+            if isinstance(event, Progress) and event.bytes_copied:
                 break
     again = await bench.copy(UP, "data", "run")  # takes the lock: nothing of the first lives
     assert isinstance(again, Done)
@@ -96,7 +96,7 @@ async def _stopped_in_the_middle(events, stop: asyncio.Event) -> End:
     last: Progress | End | None = None
     async for event in events:
         last = event
-        if isinstance(event, Progress) and event.bytes_done:
+        if isinstance(event, Progress) and event.bytes_copied:
             stop.set()
     assert last is not None
     assert not isinstance(last, Progress)

@@ -4,19 +4,20 @@ import json
 
 import pytest
 
-from cloudcopy.adapters.rclone.flags import as_arguments, as_daemon
-from cloudcopy.adapters.rclone.ledger import MAX_NAMES, Ledger
-from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.flags import PATIENT, as_arguments, as_daemon
+from cloudcopy.adapters.rclone.ledger import MAX_ERRORS, Ledger, Part
+from cloudcopy.adapters.rclone.reasons import cure, fatal, reason
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.ledger import FileRow, Outcome
 
 
 def line(msg: str, **fields: object) -> bytes:
     return json.dumps({"time": "x", "level": "info", "msg": msg, **fields}).encode()
 
 
-def ledger(*lines: bytes, keep_names: bool = False) -> Ledger:
-    made = Ledger(keep_names=keep_names)
-    made.begin_pass()
+def ledger(*lines: bytes, part: Part = Part.COPY) -> Ledger:
+    made = Ledger()
+    made.begin(part)
     for each in lines:
         made.feed(each)
     return made
@@ -42,6 +43,18 @@ def ledger(*lines: bytes, keep_names: bool = False) -> Ledger:
         ("api error SlowDown: Please reduce your request rate", "throttled"),
         ("tls: failed to verify certificate: x509: unknown authority", "bad_certificate"),
         ("read tcp 1.2.3.4: connection reset by peer", "connection_lost"),
+        ("failed to decode response body, unexpected EOF", "connection_lost"),
+        ("net/http: timeout awaiting response headers", "connection_lost"),
+        ("remote error: tls: bad record MAC", "connection_lost"),
+        ("StatusCode: 503, RequestID: , api error SlowDown: injected", "throttled"),
+        ("StatusCode: 429, api error TooManyRequests: injected", "throttled"),
+        ("StatusCode: 500, api error InternalError: injected", "store_error"),
+        ("StatusCode: 400, api error BadDigest: The Content-Md5 you specified", "corrupted"),
+        ("StatusCode: 403, api error ExpiredToken: injected", "expired_credentials"),
+        ("StatusCode: 404, api error NoSuchBucket: injected", "no_such_bucket"),
+        ("dial tcp: lookup s3.here on 1.1.1.1:53: server misbehaving", "unreachable"),
+        ('Put "http://host/bucket/no space left on device": EOF', "connection_lost"),
+        ("open /data/NoSuchBucket: permission denied", "permission_denied"),
         ("directory not found", "not_found"),
         ("something new", "error"),
     ],
@@ -66,49 +79,93 @@ def test_what_waits_for_nothing_better_is_fatal_and_what_may_pass_is_not():
     assert not reason("connection reset by peer").fatal
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "hopeless"),
+    [
+        ("api error ExpiredToken", "expired_credentials", True),
+        ("api error NoSuchBucket", "no_such_bucket", True),
+        ("no space left on device", "disk_full", True),
+        ("max transfer limit reached", "max_transfer", True),
+        ("permission denied", "permission_denied", False),
+        ("api error AccessDenied", "access_denied", False),
+    ],
+)
+def test_what_is_fatal_for_one_file_is_told_from_what_is_for_all(
+    text: str, code: str, hopeless: bool
+):
+    assert reason(text).hopeless is hopeless
+    assert fatal(code)
+    assert cure(code) == reason(text).cure
+
+
 def test_copied_files_and_bytes_are_counted():
     made = ledger(
         line("Copied (new)", object="a", size=3),
         line("Multi-thread Copied (replaced existing)", object="b", size=4),
         line("Set directory modification time (using DirSetModTime)", object="d"),
     )
-    assert (made.sent, made.bytes_sent) == (2, 7)
+    assert (made.sent, made.bytes_sent, made.replaced) == (2, 7, 1)
+    assert made.take() == [FileRow("a", Outcome.COPIED, 3), FileRow("b", Outcome.COPIED, 4)]
+    assert made.take() == []
 
 
-def test_a_failure_is_forgotten_when_the_file_arrives_after_all():
-    failed = line(
-        "Failed to copy: no space left", level="error", object="a", objectType="*s3.Object"
-    )
-    assert ledger(failed).failures == {"a": "Failed to copy: no space left"}
-    assert ledger(failed, line("Copied (new)", object="a", size=1)).failures == {}
+def failure(name: str, text: str = "Failed to copy: connection reset", kind: str = "s3") -> bytes:
+    return line(text, level="error", object=name, objectType=f"*{kind}.Object")
 
 
-def test_it_is_known_which_files_were_sent():
-    copied = line("Copied (new)", object="a", size=1)
-    assert ledger(copied, keep_names=True).was_sent("a")
-    assert not ledger(copied, keep_names=True).was_sent("b")
-    assert not ledger(copied).was_sent("b")
+def test_a_failure_is_a_row_with_its_reason():
+    (row,) = ledger(failure("a")).take()
+    assert (row.path, row.outcome, row.code) == ("a", Outcome.FAILED, "connection_lost")
+    assert row.why == "the connection to the store was lost"
 
 
-def test_what_is_listed_again_to_verify_is_not_counted_twice():
-    skipped = line("Can't follow symlink without -L/--copy-links", level="notice", object="l")
-    made = ledger(skipped)
-    made.end_pass()
-    made.feed(skipped)
-    made.feed(line("12 hashes could not be checked", level="notice"))
-    assert dict(made.skipped) == {"symbolic link": 1}
-    assert made.hashless == 12
+def test_a_download_that_fails_under_its_temporary_name_is_told_under_its_own():
+    rows = ledger(failure("d/a.bin.0bb6fb07.partial", "corrupted on transfer", "local")).take()
+    assert [each.path for each in rows] == ["d/a.bin"]
 
 
-def test_memory_is_bounded_however_many_files_fail():
-    made = ledger(
-        *(
-            line("Failed to copy: x", level="error", object=f"{n}", objectType="*s3.Object")
-            for n in range(500)
-        ),
-        *(line("listing failed", level="error") for _ in range(500)),
-    )
-    assert (len(made.failures), len(made.errors)) == (MAX_NAMES, MAX_NAMES)
+def test_a_single_file_is_told_under_its_name_wherever_it_lies_in_the_store():
+    made = ledger()
+    made.name = "a.bin"
+    made.feed(line("Copied (new) to: a.bin", object="bucket/deep/a.bin", size=1))
+    assert [each.path for each in made.take()] == ["a.bin"]
+
+
+@pytest.mark.parametrize(
+    ("msg", "code", "why"),
+    [
+        ("Can't follow symlink without -L/--copy-links", "symbolic_link", "symbolic link"),
+        ("Can't transfer non file/directory", "not_regular", "not a regular file"),
+    ],
+)
+def test_what_the_source_has_that_cannot_be_copied_is_skipped(msg: str, code: str, why: str):
+    told = line(msg, level="notice", object="d/l")
+    assert ledger(told, part=Part.SOURCE).take() == [FileRow("d/l", Outcome.SKIPPED, -1, code, why)]
+    assert ledger(told, part=Part.COPY).take() == []
+
+
+def test_a_directory_that_cannot_be_read_is_a_row_of_its_own():
+    told = 'failed to open directory "d": open /data/d: permission denied'
+    (row,) = ledger(line(told, level="error", object="d"), part=Part.SOURCE).take()
+    assert (row.path, row.outcome, row.code) == ("d/", Outcome.FAILED, "permission_denied")
+
+
+def test_an_error_that_ends_everything_is_told_at_once():
+    made = ledger(failure("a", "api error ExpiredToken: The provided token has expired"))
+    assert made.doomed.is_set()
+    assert made.hopeless is not None
+    assert made.hopeless.code == "expired_credentials"
+    assert not ledger(failure("a", "permission denied")).doomed.is_set()
+
+
+def test_names_that_the_source_has_twice_are_kept_for_the_report():
+    twice = line("Duplicate object found in source - ignoring", level="notice", object="a")
+    assert dict(ledger(twice).duplicates) == {"a": 1}
+
+
+def test_texts_that_name_no_file_are_bounded():
+    made = ledger(*(line("listing failed", level="error") for _ in range(500)))
+    assert len(made.errors) == MAX_ERRORS
 
 
 def test_the_end_of_the_log_is_kept_without_addresses():
@@ -132,8 +189,10 @@ def test_arguments_are_single_words_that_begin_with_a_known_flag():
 
 
 def test_the_socket_lies_in_the_run_directory_and_ours_come_before_the_callers():
-    words = as_daemon("/run", ("--config", "/cred/c"), Flags.parse(["--transfers=8"]))
+    words = as_daemon(
+        "/run", ("--config", "/cred/c"), Flags.parse(["--transfers=8"]), patience=PATIENT
+    )
     assert words[:3] == ["rcd", "--config", "/cred/c"]
     assert "--rc-addr=unix:///run/rc.sock" in words
     assert words[-1] == "--transfers=8"
-    assert "--rc-addr=unix://rc.sock" in as_daemon("", (), Flags())
+    assert "--rc-addr=unix://rc.sock" in as_daemon("", (), Flags(), patience=())

@@ -8,25 +8,30 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncGenerator
+import sqlite3
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.rclone.catalogue import Patience
+from cloudcopy.adapters.rclone.ending import refused
+from cloudcopy.adapters.rclone.flags import PATIENT
+from cloudcopy.adapters.rclone.gauge import Gauge, Pace
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.process import Daemon, daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
-from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.remotes import obscured, store_directory
 from cloudcopy.adapters.rclone.run import Run
-from cloudcopy.adapters.rclone.verdict import keeps, unfinished
+from cloudcopy.adapters.rclone.spool import Spool, open_spool
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source, open_target
 from cloudcopy.adapters.sandbox.cell import Sandbox
 from cloudcopy.domain.errors import CloudCopyError, Invalid
+from cloudcopy.domain.order import Direction, Work
 from cloudcopy.domain.paths import InstancePath
-from cloudcopy.domain.progress import Phase, Progress, Result
-from cloudcopy.domain.transfer import Direction
+from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, Result
 from cloudcopy.ports.clock import Stop
 from cloudcopy.ports.engine import Broken, Copy, End, Halted
 
@@ -41,60 +46,83 @@ class RcloneEngine:
     Attributes:
         work_dir: Private to this agent; holds a run directory and a lock per copy.
         local_store: Where connections of the kind `local` may lie; None refuses them.
+        patience: How long rclone waits for a store that does not answer (`rclone.flags`).
+        sleep: Lets seconds pass before a copy tries again.
+        random: In [0, 1), so that many copies do not try again together.
+        monotonic: Seconds of a clock that never goes back.
     """
 
     sandbox: Sandbox
     binary: Path
     work_dir: Path
     local_store: Path | None = None
+    patience: tuple[str, ...] = PATIENT
+    sleep: Callable[[float], Awaitable[object]]
+    random: Callable[[], float]
+    monotonic: Callable[[], float]
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
-        ledger = Ledger(keep_names=keeps(copy.flags))
+        ledger = Ledger()
         async with AsyncExitStack() as stack:
             yield Progress(phase=Phase.PREPARING)
             try:
-                started = await self._start(copy, ledger, stack)
+                started, spool = await self._start(copy, ledger, stack)
             except CloudCopyError as error:
-                yield Broken(str(error), Result(interrupted=copy.resumed))
+                yield _with_past(Broken(str(error), Result(errors=(_group(error),))), copy)
                 return
             except Gone:
-                yield Broken(_crash(ledger), Result(interrupted=copy.resumed))
+                yield _with_past(refused(_crash(ledger)), copy)
                 return
-            async for event in _follow(started, copy, ledger, stop):
+            pace = Pace(started, copy)
+            run = Run(
+                rc=started,
+                copy=copy,
+                ledger=ledger,
+                spool=spool,
+                patience=Patience(sleep=self.sleep, random=self.random),
+                pace=pace.keep,
+            )
+            gauge = Gauge(run, self.monotonic)
+            stack.push_async_callback(gauge.close)
+            async for event in _follow(run, gauge, pace, stop):
                 yield event
 
-    async def _start(self, copy: Copy, ledger: Ledger, stack: AsyncExitStack) -> Daemon:
+    async def _start(
+        self, copy: Copy, ledger: Ledger, stack: AsyncExitStack
+    ) -> tuple[Daemon, Spool]:
         download = copy.direction is Direction.TO_INSTANCE
         lock = await asyncio.to_thread(_lock, self.work_dir, copy.transfer)
         stack.callback(_unlock, self.work_dir, copy.transfer, lock)
         run_dir = await asyncio.to_thread(_run_directory, self.work_dir, copy.transfer)
         stack.callback(shutil.rmtree, run_dir.parent, ignore_errors=True)
+        spool = await stack.enter_async_context(open_spool(run_dir.parent / "spool.db"))
         shown = await asyncio.to_thread(_show, copy, run_dir.parent)
         stack.enter_context(shown)
         store = await asyncio.to_thread(
-            store_directory, copy.backend, self.local_store, make=not download
+            store_directory, copy.backend, self.local_store, make=not download and _changes(copy)
         )
-        return await stack.enter_async_context(
+        started = await stack.enter_async_context(
             daemon(
                 self.sandbox,
                 binary=self.binary,
                 shown=shown,
-                writable=download,
+                writable=download and _changes(copy),
                 store=store,
                 run_dir=run_dir,
                 backend=await obscured(copy.backend, self.binary),
                 flags=copy.flags,
                 lock_fd=lock,
                 feed=ledger.feed,
+                patience=self.patience,
             )
         )
+        return started, spool
 
 
 async def _follow(
-    started: Daemon, copy: Copy, ledger: Ledger, stop: Stop
+    run: Run, gauge: Gauge, pace: Pace, stop: Stop
 ) -> AsyncGenerator[Progress | End, None]:
     """Progress about once a second until the copy or the wish to stop ends it."""
-    run = Run(started, copy, ledger)
     work = asyncio.create_task(run.whole())
     asked = asyncio.ensure_future(stop.wait())
     try:
@@ -104,30 +132,43 @@ async def _follow(
             )
             if work.done() or asked.done():
                 break
-            yield await run.progress()
+            await pace.keep()
+            yield await gauge.read()
         if not work.done():
             # Hanging up on the call stops what it does, and aborts its multipart uploads;
             # SIGTERM alone lets a daemon finish the calls it is answering.
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-            await started.end()
-            yield Halted(unfinished(ledger, interrupted=copy.resumed or started.killed))
+            await run.rc.end()
+            yield await _halted(run)
             return
-        yield _with_past(_ended(work, ledger), copy)
+        yield _with_past(await _ended(work, run), run.copy)
     finally:
         asked.cancel()
         work.cancel()
         await asyncio.gather(asked, work, return_exceptions=True)
 
 
-def _ended(work: asyncio.Task[End], ledger: Ledger) -> End:
+async def _ended(work: asyncio.Task[End], run: Run) -> End:
     try:
         return work.result()
     except Gone:
-        return Broken(_crash(ledger), unfinished(ledger, interrupted=True))
+        end = await run.broken(_crash(run.ledger))
+        return replace(end, result=replace(end.result, interrupted=True))
     except RcError as error:
-        known = reason(str(error))
-        return Broken(f"{known.text}. {known.cure}", unfinished(ledger, interrupted=False))
+        return await run.broken(reason(str(error)))
+    except (sqlite3.Error, OSError):
+        await asyncio.to_thread(run.copy.ledger.unlink, missing_ok=True)  # cut short
+        return refused(_OWN_DISK)
+
+
+async def _halted(run: Run) -> Halted:
+    try:
+        done = await run.unfinished(None)
+    except (sqlite3.Error, OSError):
+        await asyncio.to_thread(run.copy.ledger.unlink, missing_ok=True)
+        done = Result(notes=(str(_OWN_DISK),))
+    return Halted(replace(done, interrupted=run.copy.resumed or run.rc.killed))
 
 
 def _with_past(end: End, copy: Copy) -> End:
@@ -136,9 +177,26 @@ def _with_past(end: End, copy: Copy) -> End:
     return replace(end, result=replace(end.result, interrupted=interrupted))
 
 
-def _crash(ledger: Ledger) -> str:
+def _group(error: CloudCopyError) -> ErrorGroup:
+    cure = " ".join(error.next) or "Correct it, and copy again."
+    return ErrorGroup(code=error.code, text=str(error), cure=cure, count=1)
+
+
+def _crash(ledger: Ledger) -> Reason:
     told = f": {reason(ledger.errors[-1]).text}" if ledger.errors else ""
-    return f"rclone ended before the copy did{told}. Try again."
+    return Reason("engine_ended", f"rclone ended before the copy did{told}", "Try again.")
+
+
+_OWN_DISK: Final = Reason(
+    "agent_disk",
+    "the agent could not write its own files on this machine",
+    "Free some space where the agent keeps its data, and copy again.",
+)
+
+
+def _changes(copy: Copy) -> bool:
+    """Whether the destination may be changed."""
+    return copy.work is Work.TRANSFER and not copy.flags.dry_run
 
 
 def _lock(work_dir: Path, transfer: str) -> int:
@@ -172,14 +230,14 @@ def _run_directory(work_dir: Path, transfer: str) -> Path:
 
 
 def _show(copy: Copy, own: Path) -> Shown:
-    """What rclone may see of the instance. A rehearsal makes no directory there.
+    """What rclone may see of the instance. What changes nothing makes no directory there.
 
     Raises:
         Invalid: it is not there, leaves the instance, or has the wrong kind.
     """
     if copy.direction is Direction.TO_CLOUD:
         return open_source(copy.root, copy.local)
-    if not copy.flags.dry_run:
+    if _changes(copy):
         return open_target(copy.root, copy.local)
     try:
         return open_source(copy.root, copy.local)

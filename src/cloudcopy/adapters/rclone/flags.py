@@ -18,9 +18,6 @@ OURS: Final = (
     "--log-level=INFO",
     # No status lines between: the numbers are asked for.
     "--stats=0",
-    # A stalled connection ends here rather than hanging the copy for ever.
-    "--contimeout=30s",
-    "--timeout=5m",
 )
 
 
@@ -33,12 +30,14 @@ def as_arguments(flags: Flags) -> list[str]:
     ]
 
 
+# A stalled connection ends here rather than hanging the copy for ever.
+PATIENT: Final = ("--contimeout=30s", "--timeout=5m")
 # For a look at a store: somebody waits for the answer, and "no" is one.
 IMPATIENT: Final = ("--low-level-retries=1", "--contimeout=5s", "--timeout=10s")
 
 
 def as_daemon(
-    run: str, config: tuple[str, ...], flags: Flags, *, impatient: bool = False
+    run: str, config: tuple[str, ...], flags: Flags, *, patience: tuple[str, ...]
 ) -> list[str]:
     """All arguments of one `rclone rcd`, which serves one copy on a socket in `run`."""
     socket = f"{run}/rc.sock" if run else "rc.sock"
@@ -51,6 +50,6 @@ def as_daemon(
         "--rc-server-read-timeout=8760h",
         "--rc-server-write-timeout=8760h",
         *OURS,
-        *(IMPATIENT if impatient else ()),
+        *patience,
         *as_arguments(flags),
     ]

@@ -1,29 +1,40 @@
-"""What became of each file, read from rclone's JSON log as it runs.
+"""What becomes of each file, read from rclone's JSON log as it runs.
 
 `core/transferred` of rclone forgets all but the last hundred files; the log does not.
-Memory is bounded: counts for everything, names for failures (the first `MAX_NAMES`) and for
-files that were sent (the first `MAX_SENT`; all of them where a flag leaves others alone).
+Nothing is kept here for long: rows wait only until they are taken to the spool.
 """
 
+import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final
 
 import msgspec
 
-from cloudcopy.adapters.rclone.reasons import shown
+from cloudcopy.adapters.rclone.reasons import Reason, reason, shown
+from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.domain.ledger import FileRow, Outcome
 
-MAX_NAMES: Final = 100
+MAX_ERRORS: Final = 100  # texts kept that name no file
 MAX_LOG: Final = 40  # lines kept of the log
-MAX_SENT: Final = 100_000  # names of some 10 MB
-_HASHLESS = re.compile(r"^(\d+) hashes could not be checked$")
 _SKIPPED: Final = {
-    "Can't follow symlink without -L/--copy-links": "symbolic link",
-    "Can't transfer non file/directory": "not a regular file",
-    "Duplicate object found in source - ignoring": "duplicate name",
-    "Duplicate directory found in source - ignoring": "duplicate name",
+    "Can't follow symlink without -L/--copy-links": ("symbolic_link", "symbolic link"),
+    "Can't transfer non file/directory": ("not_regular", "not a regular file"),
 }
+_PARTIAL: Final = re.compile(r"\.[0-9a-f]{8}\.partial$")
+_CLOSED: Final = "failed to open directory"  # and then rclone lists it as an empty one
+_DUPLICATE: Final = ("Duplicate object found in source", "Duplicate directory found in source")
+
+
+class Part(Enum):
+    """What rclone is doing: the same line may mean one thing or another."""
+
+    OTHER = auto()
+    SOURCE = auto()  # listing the source: what it leaves out counts
+    COPY = auto()
+    HASH = auto()  # reading files to compare them
 
 
 class _Line(msgspec.Struct):
@@ -44,47 +55,45 @@ class Ledger:
     """The running account of one copy.
 
     Attributes:
-        sent: Files that rclone says it has copied, in the order of its log.
-        bytes_sent: Their sizes, summed.
-        would_send, bytes_would_send: The same for a dry run.
-        skipped: Things that cannot be copied, by reason.
-        failures: Error text by name, of the files that have failed and not arrived since.
-        errors: Error texts that name no file.
-        hashless: Files that verification could compare by size only.
-
-    Failures, errors and what was skipped are those of the latest pass over the files.
+        sent, bytes_sent: Files that rclone says it has copied, and their sizes, summed.
+        replaced: Those of them that the destination had before.
+        duplicates: Names that the source has twice; one of the two was left out.
+        errors: Error texts that name no file, of the latest pass over the files.
+        name: Of the single file that is copied: the log calls it by its path in the store.
+        round: Which time the files are gone over, from 1.
+        hopeless: Why no further file can succeed, when an error has told so; `doomed` is set.
     """
 
-    def __init__(self, *, keep_names: bool) -> None:
+    def __init__(self) -> None:
         self.sent = 0
         self.bytes_sent = 0
-        self.would_send = 0
-        self.bytes_would_send = 0
-        self.skipped: Counter[str] = Counter()
-        self.failures: dict[str, str] = {}
+        self.replaced = 0
+        self.duplicates: Counter[str] = Counter()
         self.errors: list[str] = []
-        self.hashless = 0
+        self.hopeless: Reason | None = None
+        self.doomed = asyncio.Event()
+        self.round = 0
+        self.name = ""
+        self._part = Part.OTHER
+        self._rows: list[FileRow] = []
         self._log: deque[str] = deque(maxlen=MAX_LOG)
-        self._passes = 0
-        self._copying = False  # what is listed again to verify is not skipped twice
-        self._names: set[str] = set()
-        self._most = None if keep_names else MAX_SENT
 
-    def begin_pass(self) -> int:
-        """The files are gone over, again; returns the how manieth time this is."""
-        self._passes += 1
-        self._copying = True
-        self.skipped.clear()
-        self.failures.clear()
-        self.errors.clear()
-        return self._passes
+    def begin(self, part: Part) -> None:
+        """From here on the lines are about `part`."""
+        self._part = part
+        if part is Part.COPY:
+            self.round += 1
+            self.errors.clear()
+            self.duplicates.clear()
 
-    def end_pass(self) -> None:
-        self._copying = False
+    def take(self) -> list[FileRow]:
+        """The rows that came since the last time, in their order."""
+        rows, self._rows = self._rows, []
+        return rows
 
-    def was_sent(self, name: str) -> bool:
-        """Whether `name` was copied; True also where it is no longer known."""
-        return name in self._names or len(self._names) == self._most
+    async def pour(self, spool: Spool) -> None:
+        """What was told of files goes to the spool."""
+        await spool.mark(self.take(), round=self.round)
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -99,32 +108,41 @@ class Ledger:
             self._error("", raw.decode(errors="replace").strip())
             return
         self._log.append(shown(f"{line.level}: {line.object}: {line.msg}".replace(": : ", ": ")))
-        if hashless := _HASHLESS.match(line.msg):
-            self.hashless += int(hashless[1])
-        elif not self._copying:
-            return
-        elif line.msg.startswith(("Copied (", "Multi-thread Copied (")):
-            self._arrived(line)
-        elif line.skipped == "copy":
-            self.would_send += 1
-            self.bytes_would_send += line.size
-        elif line.level == "notice" and line.msg in _SKIPPED:
-            self.skipped[_SKIPPED[line.msg]] += 1
+        if line.level == "notice" and line.msg in _SKIPPED:
+            if self._part is Part.SOURCE:
+                self._rows.append(FileRow(line.object, Outcome.SKIPPED, -1, *_SKIPPED[line.msg]))
         elif line.level in ("error", "critical"):
-            self._error(line.object if line.objectType.endswith(".Object") else "", line.msg)
+            is_file = line.objectType.endswith(".Object")
+            name = (self.name or line.object) if is_file else ""
+            self._error(name, line.msg, directory="" if is_file else line.object)
+        elif self._part is Part.COPY:
+            self._copying(line)
 
-    def _arrived(self, line: _Line) -> None:
-        self.sent += 1
-        self.bytes_sent += max(line.size, 0)
-        self.failures.pop(line.object, None)
-        if self._most is None or len(self._names) < self._most:
-            self._names.add(line.object)
+    def _copying(self, line: _Line) -> None:
+        if line.msg.startswith(("Copied (", "Multi-thread Copied (")):
+            self.sent += 1
+            self.bytes_sent += max(line.size, 0)
+            self.replaced += "(replaced" in line.msg
+            self._rows.append(FileRow(self.name or line.object, Outcome.COPIED, line.size))
+        elif line.skipped == "copy":
+            self._rows.append(FileRow(self.name or line.object, Outcome.NEW, line.size))
+        elif line.level == "notice" and line.msg.startswith(_DUPLICATE):
+            self.duplicates[line.object] += 1
+            if len(self.duplicates) > MAX_ERRORS:
+                self.duplicates.popitem()
 
-    def _error(self, name: str, text: str) -> None:
+    def _error(self, name: str, text: str, *, directory: str = "") -> None:
         if not text or text.startswith("rc: "):  # said again in the call's own answer
             return
-        if name:
-            if len(self.failures) < MAX_NAMES:
-                self.failures[name] = text
-        elif len(self.errors) < MAX_NAMES:
+        known = reason(text)
+        if name and self._part in (Part.COPY, Part.HASH):
+            # A download is written under another name first, and fails under that one.
+            own = _PARTIAL.sub("", name)
+            self._rows.append(FileRow(own, Outcome.FAILED, -1, known.code, known.text))
+        elif not name and len(self.errors) < MAX_ERRORS:
             self.errors.append(text)
+        if directory and self._part is Part.SOURCE and text.startswith(_CLOSED):
+            self._rows.append(FileRow(f"{directory}/", Outcome.FAILED, -1, known.code, known.text))
+        if known.hopeless and self._part is Part.COPY and not self.hopeless:
+            self.hopeless = known
+            self.doomed.set()

@@ -3,17 +3,19 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.rclone.flags import IMPATIENT, PATIENT
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.process import daemon
+from cloudcopy.adapters.rclone.process import Daemon, daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
 from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.recheck import ON_HOST, compare, filters
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets, obscured
 from cloudcopy.adapters.sandbox.beneath import open_source
 from cloudcopy.adapters.sandbox.cell import Sandbox
@@ -21,10 +23,14 @@ from cloudcopy.adapters.uploads import abort
 from cloudcopy.domain.connection import Backend
 from cloudcopy.domain.errors import StoreUnreachable
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.ledger import FileRow
 from cloudcopy.domain.paths import InstancePath, RemotePath
+from cloudcopy.domain.progress import Recheck
+from cloudcopy.ports.engine import Claim, Finding
 
 AT_ONCE: Final = 4  # each is an rclone of its own
 PROBE_SECONDS: Final = 20.0  # a healthy store lists its top in well under one
+_NO_FLAGS: Final = Flags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +42,57 @@ class StoreProbe:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def check(self, backend: Backend, root: RemotePath) -> None:
-        ledger = Ledger(keep_names=False)
-        ledger.begin_pass()
         try:
-            async with self.turns, asyncio.timeout(PROBE_SECONDS):
-                await self._list(backend, root, ledger)
-        except RcError as error:
-            raise _unreachable(str(error), backend) from None
+            async with (
+                self.turns,
+                asyncio.timeout(PROBE_SECONDS),
+                self._rclone(backend, patience=IMPATIENT) as (started, _),
+            ):
+                options = {"noModTime": True, "noMimeType": True}
+                await started.call("operations/list", fs=cloud(None, root), remote="", opt=options)
         except TimeoutError:
             raise _unreachable("timeout", backend) from None
-        except Gone:
-            said = ledger.errors[-1] if ledger.errors else "rclone did not start"
-            raise _unreachable(said, backend) from None
 
-    async def _list(self, backend: Backend, root: RemotePath, ledger: Ledger) -> None:
+    async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:
+        if claim.backend.type == "local":
+            return Finding(Recheck(why_not=ON_HOST))
+        flags = filters(claim)
+        async with self._rclone(claim.backend, flags=flags) as (started, scratch):
+            return await compare(started.call, claim, rows, scratch)
+
+    @asynccontextmanager
+    async def _rclone(
+        self, backend: Backend, *, flags: Flags = _NO_FLAGS, patience: tuple[str, ...] = PATIENT
+    ) -> AsyncIterator[tuple[Daemon, Path]]:
+        """A confined rclone for the store, and a private directory.
+
+        Raises:
+            StoreUnreachable: rclone ended, or one of its answers was an error.
+        """
+        ledger = Ledger()
         with tempfile.TemporaryDirectory(prefix="cloudcopy-probe-") as scratch:
             empty, run_dir = await asyncio.to_thread(_directories, Path(scratch))
             with open_source(empty, InstancePath("")) as shown, _nothing() as nothing:
-                async with daemon(
-                    self.sandbox,
-                    binary=self.binary,
-                    shown=shown,
-                    writable=False,
-                    store=None,
-                    run_dir=run_dir,
-                    backend=await obscured(backend, self.binary),
-                    flags=Flags(),
-                    lock_fd=nothing,
-                    feed=ledger.feed,
-                    impatient=True,
-                ) as started:
-                    options = {"noModTime": True, "noMimeType": True}
-                    await started.call(
-                        "operations/list", fs=cloud(None, root), remote="", opt=options
-                    )
+                try:
+                    async with daemon(
+                        self.sandbox,
+                        binary=self.binary,
+                        shown=shown,
+                        writable=False,
+                        store=None,
+                        run_dir=run_dir,
+                        backend=await obscured(backend, self.binary),
+                        flags=flags,
+                        lock_fd=nothing,
+                        feed=ledger.feed,
+                        patience=patience,
+                    ) as started:
+                        yield started, Path(scratch)
+                except RcError as error:
+                    raise _unreachable(str(error), backend) from None
+                except Gone:
+                    said = ledger.errors[-1] if ledger.errors else "rclone did not start"
+                    raise _unreachable(said, backend) from None
 
     async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
         if backend.type != "s3":

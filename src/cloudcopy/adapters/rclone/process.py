@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from cloudcopy.adapters.rclone.flags import as_daemon
+from cloudcopy.adapters.rclone.flags import PATIENT, as_daemon
 from cloudcopy.adapters.rclone.rc import SOCKET, Gone, Rc, RcError
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
@@ -55,6 +55,7 @@ class Daemon:
 
     Attributes:
         single_file: What it was shown of the instance is one file, not a directory.
+        run_dir: A private directory that rclone sees as `inside.run`.
         killed: It did not end when asked, so it may have left unfinished uploads.
     """
 
@@ -63,9 +64,10 @@ class Daemon:
     log: Log
     confined: Confined
     single_file: bool
+    run_dir: Path
     killed: bool = field(default=False, init=False)
 
-    async def call(self, method: str, **parameters: object) -> dict[str, object]:
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """`Rc.call`, with the log read up to the answer."""
         try:
             return await self.rc.call(method, **parameters)
@@ -97,12 +99,12 @@ async def daemon(
     flags: Flags,
     lock_fd: int,
     feed: Callable[[bytes], None],
-    impatient: bool = False,
+    patience: tuple[str, ...] = PATIENT,
 ) -> AsyncIterator[Daemon]:
     """Start one and wait until it answers; it has ended when this does.
 
     Args:
-        impatient: Give up on a store that does not answer, rather than trying for minutes.
+        patience: How long rclone waits for a store that does not answer (`rclone.flags`).
 
     Raises:
         Gone: it ended before it answered; why is in its log.
@@ -112,7 +114,7 @@ async def daemon(
 
     def arguments(inside: Inside) -> list[str]:
         seen.append(inside)
-        return as_daemon(inside.run, inside.config, flags, impatient=impatient)
+        return as_daemon(inside.run, inside.config, flags, patience=patience)
 
     try:
         try:
@@ -132,7 +134,9 @@ async def daemon(
         finally:
             os.close(log.writer)
         async with Rc(run_dir) as rc:
-            running = Daemon(rc, seen[0], log, confined, single_file=bool(shown.name))
+            running = Daemon(
+                rc, seen[0], log, confined, single_file=bool(shown.name), run_dir=run_dir
+            )
             try:
                 await _answer(running, run_dir)
                 yield running

@@ -1,158 +1,216 @@
-"""The steps of one copy inside a running rclone: prove, copy, compare."""
+"""The steps of one attempt inside a running rclone: prove, list, copy, compare, judge."""
 
 import asyncio
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
 
-from cloudcopy.adapters.rclone import comparison
-from cloudcopy.adapters.rclone.comparison import Comparison
+from cloudcopy.adapters.rclone import ending, survey
+from cloudcopy.adapters.rclone.account import account
+from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
 from cloudcopy.adapters.rclone.ledger import Ledger
+from cloudcopy.adapters.rclone.listing import shared_hash
+from cloudcopy.adapters.rclone.names import Names
+from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.process import Daemon
-from cloudcopy.adapters.rclone.rc import Gone, RcError
+from cloudcopy.adapters.rclone.proof import Proof
+from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, reason
-from cloudcopy.adapters.rclone.sides import Sides
-from cloudcopy.adapters.rclone.verdict import judge, rehearsed
-from cloudcopy.domain.progress import CurrentFile, Phase, Progress, Result
+from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
+from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
+from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.order import Mode, Work
+from cloudcopy.domain.progress import Phase, Result
 from cloudcopy.ports.engine import Broken, Copy, Done, End
 
-PASSES: Final = 3  # over the files that failed; rclone's own default for --retries
-MAX_CURRENT: Final = 8  # files in flight that are shown
-LIVE_LOG: Final = 10  # lines of the log that go with the numbers
-ANSWER_SECONDS: Final = 1.0  # for a look at the numbers; an rclone that hangs has none
 
-
+@dataclass(kw_only=True)
 class Run:
-    """One copy. `whole` does it; `progress` may be asked at any time meanwhile."""
+    """One attempt. `whole` does it; the rest may be looked at meanwhile (`gauge`)."""
 
-    def __init__(self, started: Daemon, copy: Copy, ledger: Ledger) -> None:
-        self._rc = started
-        self._sides = Sides(started, copy)
-        self._flags = copy.flags
-        self._ledger = ledger
-        self._phase = Phase.PREPARING
-        self._group = ""
+    rc: Daemon
+    copy: Copy
+    ledger: Ledger
+    spool: Spool
+    patience: Patience
+    pace: Callable[[], Awaitable[None]]
+    phase: Phase = Phase.PREPARING
+    passes: Passes | None = None
+    proof: Proof | None = None
+    verified: int = 0
+    bytes_verified: int = 0
 
     async def whole(self) -> End:
-        """Raises RcError where the copy could not even begin, Gone when rclone ended."""
-        name = await self._sides.single_file()
-        if name and self._flags.narrows:
-            return failed(_FILTERS_ON_FILE)
-        missing = await self._sides.bucket_missing()
+        """Raises RcError where it could not even begin, Gone when rclone ended."""
+        sides = Sides(self.rc, self.copy)
+        name = await sides.single_file()
+        self.ledger.name = name
+        if name and self.copy.flags.narrows:
+            return ending.refused(_FILTERS_ON_FILE)
+        missing = await sides.bucket_missing()
         if missing:
-            return failed(missing)
-        self._phase = Phase.TRANSFERRING
-        trouble = await self._transfer(name)
-        if self._flags.dry_run:
-            return await self._present(await self._rehearsed(trouble))
-        if trouble and not self._ledger.sent:
-            # Without a file there is nothing to compare; is there a source at all?
-            absent = await self._sides.source_missing()
-            if absent:
-                return failed(absent)
-        self._phase = Phase.VERIFYING
-        compared = await (comparison.file(self._sides, name) if name else self._compare())
-        return await self._present(
-            judge(self._ledger, compared, flags=self._flags, trouble=trouble)
+            return ending.refused(missing)
+        if self.copy.work is Work.PLAN:
+            return await survey.plan(sides, self.spool, self.ledger, self._told, name=name)
+        if self.copy.work is Work.CHECK:
+            return await survey.check(sides, self.spool, self.ledger, self._told, name=name)
+        return await self._transfer(sides, name)
+
+    def _told(self, files: int, size: int) -> None:
+        self.phase = Phase.VERIFYING
+        self.verified += files
+        self.bytes_verified += size
+
+    async def _transfer(self, sides: Sides, name: str) -> End:
+        here, there = await sides.kinds()
+        names = Names(self.rc)
+        catalogue = Catalogue(
+            sides=sides,
+            spool=self.spool,
+            ledger=self.ledger,
+            names=names,
+            patience=self.patience,
+            name=name,
+            only=self.copy.only,
+            here=here,
+            there=there,
+        )
+        self.passes = Passes(
+            sides=sides,
+            spool=self.spool,
+            ledger=self.ledger,
+            names=names,
+            patience=self.patience,
+            name=name,
+            always=self.copy.agreed is not None,
+        )
+        refused = await self._prepare(sides, catalogue)
+        if refused:
+            return refused
+        self.phase = Phase.TRANSFERRING
+        await self.pace()
+        trouble = None
+        if self.spool.found:
+            named = self.copy.only is not None or self.copy.agreed is not None
+            trouble = await self.passes.all(named=named)
+        if self.copy.flags.dry_run:
+            sums = await account(self.spool, rehearsed, self.copy.ledger)
+            return ending.end(ending.rehearsal(sums, self.ledger), trouble)
+        return await self._judge(sides, catalogue, self.passes, trouble)
+
+    # Prepare
+
+    async def _prepare(self, sides: Sides, catalogue: Catalogue) -> End | None:
+        """List what the copy is about; the end, if it cannot be done."""
+        one, other = catalogue.here, catalogue.there
+        local, cloud = (one, other) if sides.upload else (other, one)
+        self.spool.kind = shared_hash(local, cloud)
+        if self.copy.agreed and not self.copy.only:
+            return await self._disagreement(sides, self.copy.agreed, name=catalogue.name)
+        try:
+            await catalogue.source()
+        except RcError as error:
+            known = reason(str(error))
+            absent = await sides.source_missing() if known.code in NOT_THERE else None
+            return ending.refused(absent or known)
+        if self.spool.found or self.copy.only:
+            return None
+        absent = await sides.source_missing()
+        return ending.refused(absent) if absent else None
+
+    async def _disagreement(
+        self, sides: Sides, agreed: tuple[str, str], *, name: str
+    ) -> End | None:
+        """Plan again; the end, if that comes to anything else than what was agreed to."""
+        end = await survey.plan(sides, self.spool, self.ledger, _in_silence, name=name)
+        await asyncio.to_thread(self.copy.ledger.unlink, missing_ok=True)
+        if not isinstance(end, Done):
+            return end
+        digests = (end.result.digests.source, end.result.digests.destination)
+        both = zip(("source", "destination"), digests, agreed, strict=True)
+        changed = [side for side, now, then in both if now != then]
+        if not changed:
+            return None
+        return ending.refused(
+            Reason(
+                "plan_outdated",
+                f"the {' and the '.join(changed)} changed since the plan was made; "
+                "nothing was done",
+                "Make a new plan.",
+            )
         )
 
-    async def _present(self, end: End) -> End:
-        if not isinstance(end, Done) or end.result.listed:
-            return end
-        absent = await self._sides.source_missing()
-        return failed(absent) if absent else end
+    # Judge
 
-    # Copy
-
-    async def _transfer(self, name: str) -> str:
-        """Copy, and again what failed; rclone's last error text, empty when all went well."""
-        trouble = ""
-        for _ in range(PASSES):
-            trouble = await self._pass(name)
-            if not trouble or reason(trouble).fatal:
-                break
-        return trouble
-
-    async def _pass(self, name: str) -> str:
-        """Go over all files once; what is there already costs a look."""
-        self._group = f"pass-{self._ledger.begin_pass()}"
+    async def _judge(
+        self, sides: Sides, catalogue: Catalogue, passes: Passes, trouble: Reason | None
+    ) -> End:
+        self.phase = Phase.VERIFYING
+        copy = self.copy
+        self.proof = Proof(catalogue=catalogue, passes=passes, verify=copy.verify)
+        named = bool(catalogue.name) or copy.only is not None or copy.agreed is not None
+        proven = True
         try:
-            await self._copy_once(name)
-            stats = await self._rc.call("core/stats", group=self._group)
+            if copy.agreed:
+                await self.spool.forget_destination()
+            await self.proof.gather(bring=trouble is None and not named)
         except RcError as error:
-            return str(error)
-        finally:
-            self._ledger.end_pass()
-        # rclone answers "done" although it could not read a directory; its statistics know.
-        return str(stats.get("lastError") or "error") if stats.get("errors") else ""
+            proven = False
+            trouble = trouble or reason(str(error))
+        verdict = Verdict(
+            proven=proven,
+            verify=copy.verify,
+            keeps=keeps(copy.flags),
+            planned=copy.agreed is not None,
+            trouble=trouble,
+        )
+        if copy.mode is Mode.MIRROR and copy.agreed and trouble is None:
+            await self._delete(sides, verdict)
+        sums = await account(self.spool, verdict.row, copy.ledger)
+        done = ending.result(sums, self.ledger, kind=self.spool.kind, there=self.spool.there)
+        return ending.end(done, trouble)
 
-    async def _copy_once(self, name: str) -> None:
-        sides, group = self._sides, self._group
-        if not name:
-            await self._rc.call("sync/copy", srcFs=sides.source, dstFs=sides.target, _group=group)
-        elif sides.upload:
-            await self._rc.call(
-                "operations/copyfile",
-                srcFs=sides.data,
-                srcRemote=name,
-                dstFs=sides.there,
-                dstRemote=name,
-                _group=group,
-            )
+    async def _delete(self, sides: Sides, verdict: Verdict) -> None:
+        """What only the destination has, once everything else is there and proven."""
+        sums = await account(self.spool, verdict.row, None)
+        if sums.wrong - sums.codes["not_deleted"]:
+            return
+        async for page in self.spool.facts([Outcome.DELETE]):
+            failed = await survey.delete(sides, [each.path for each in page])
+            rows = []
+            for each in page:
+                why = failed.get(each.path)
+                size = -1 if each.marked_size is None else each.marked_size
+                rows.append(
+                    FileRow(each.path, Outcome.FAILED, size, why.code, why.text)
+                    if why
+                    else FileRow(each.path, Outcome.DELETED, size)
+                )
+            await self.spool.mark(rows)
+
+    # Cut short
+
+    async def unfinished(self, trouble: Reason | None) -> Result:
+        """What was done when the attempt was cut short, in its ledger as well."""
+        await self.ledger.pour(self.spool)
+        if not self.spool.found:
+            return Result(log=self.ledger.log)
+        if self.copy.work is not Work.TRANSFER or self.copy.flags.dry_run:
+            sums = await account(self.spool, lambda facts: facts.marked(), self.copy.ledger)
         else:
-            await self._rc.call(
-                "operations/copyfile",
-                srcFs=sides.cloud_root,
-                srcRemote=sides.copy.remote.value,
-                dstFs=sides.data,
-                dstRemote=name,
-                _group=group,
-            )
+            verdict = Verdict(proven=False, verify=self.copy.verify, trouble=trouble)
+            sums = await account(self.spool, verdict.row, self.copy.ledger)
+        return ending.result(sums, self.ledger, kind=self.spool.kind)
 
-    # Compare
-
-    async def _compare(self) -> Comparison:
-        """Every file of the source against the destination.
-
-        By hash where both sides have one in common and something was copied. When nothing
-        was, the copy itself has just compared everything the way it was asked to.
-
-        A file that is not there, and that rclone did not fail on, may have come to the
-        source after it was listed: one more pass brings it. What is missing only then came
-        even later, and is left for the next copy.
-        """
-        by_size = not self._ledger.sent or "--size-only" in self._flags.switches
-        first = await comparison.trees(self._sides, by_size=by_size)
-        if not first.missing or self._ledger.failures:
-            return first
-        await self._pass("")
-        second = await comparison.trees(self._sides, by_size=by_size)
-        still = frozenset(first.missing)
-        missing = tuple(name for name in second.missing if name in still)
-        return replace(second, missing=missing, appeared=len(second.missing) - len(missing))
-
-    async def _rehearsed(self, trouble: str) -> End:
-        stats = await self._rc.call("core/stats", group=self._group)
-        already = int(str(stats.get("checks") or 0))
-        return rehearsed(self._ledger, already=already, trouble=trouble)
-
-    # Tell
-
-    async def progress(self) -> Progress:
-        """The latest numbers; empty ones when rclone does not answer at once."""
-        group = comparison.GROUP if self._phase is Phase.VERIFYING else self._group
-        if not group:
-            return Progress(phase=self._phase, log=self._ledger.log[-LIVE_LOG:])
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                stats = await self._rc.call("core/stats", group=group)
-        except (RcError, Gone, TimeoutError):
-            return Progress(phase=self._phase, log=self._ledger.log[-LIVE_LOG:])
-        return _progress(self._phase, stats, self._ledger)
+    async def broken(self, why: Reason) -> Broken:
+        """The end of an attempt that broke off for a reason outside of single files."""
+        done = await self.unfinished(why)
+        return Broken(str(why), done) if done.found else ending.refused(why)
 
 
-def failed(why: Reason) -> Broken:
-    """The end of a copy that could not begin."""
-    return Broken(f"{why.text}. {why.cure}", Result())
+def _in_silence(files: int, size: int) -> None:
+    """What is compared before a plan is carried out is no proof of anything after it."""
 
 
 _FILTERS_ON_FILE: Final = Reason(
@@ -160,24 +218,3 @@ _FILTERS_ON_FILE: Final = Reason(
     "the source is a single file, and filters choose among files of a directory",
     "Leave the filters out, or name the directory.",
 )
-
-
-def _progress(phase: Phase, stats: dict[str, Any], ledger: Ledger) -> Progress:
-    flying = stats.get("transferring") or []
-    return Progress(
-        phase=phase,
-        files_done=ledger.sent,
-        files_total=max(ledger.sent, int(stats.get("totalTransfers") or 0)),
-        bytes_done=int(stats.get("bytes") or 0),
-        bytes_total=int(stats.get("totalBytes") or 0),
-        rate=float(stats.get("speed") or 0.0),
-        eta_seconds=int(stats["eta"]) if stats.get("eta") is not None else None,
-        errors=int(stats.get("errors") or 0),
-        current=tuple(
-            CurrentFile(
-                str(each.get("name", "")), int(each.get("bytes") or 0), int(each.get("size") or -1)
-            )
-            for each in flying[:MAX_CURRENT]
-        ),
-        log=ledger.log[-LIVE_LOG:],
-    )

@@ -3,25 +3,17 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cloudcopy.adapters.rclone.listing import EVERYTHING, Side, look, side
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.domain.order import Direction
 from cloudcopy.domain.paths import RemotePath
-from cloudcopy.domain.transfer import Direction
 from cloudcopy.ports.engine import Copy
 
-# Without the caller's filters; the names are those of rclone's `fs/filter.Options`.
-_EVERYTHING: Final[dict[str, Any]] = {
-    "FilterRule": [],
-    "ExcludeRule": [],
-    "IncludeRule": [],
-    "MinSize": -1,
-    "MaxSize": -1,
-    "MinAge": "off",
-    "MaxAge": "off",
-}
 _LISTED: Final = {"noModTime": True, "noMimeType": True}
+NOT_THERE: Final = ("not_found", "no_such_bucket")  # codes of a place that does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +50,28 @@ class Sides:
     def target(self) -> str:
         return self.there if self.upload else self.data
 
-    async def stat(self, fs: str, remote: str, **options: Any) -> dict[str, Any] | None:
-        """What is at `remote` in `fs`; None for nothing.
+    def file_at_source(self, name: str) -> tuple[str, str]:
+        """Where the source is when it is the single file `name`: a file system, a path in it."""
+        return (self.data, name) if self.upload else (self.cloud_root, self.copy.remote.value)
+
+    async def kinds(self) -> tuple[Side, Side]:
+        """What the source and the destination can say about their files.
 
         Raises:
-            RcError: it could not be asked.
+            RcError: the store could not be opened.
         """
-        asked = {**_LISTED, **options}
-        found = await self.rc.call("operations/stat", fs=fs, remote=remote, opt=asked)
+        here, there = await side(self.rc.call, self.data), await side(self.rc.call, self.cloud_root)
+        return (here, there) if self.upload else (there, here)
+
+    async def stat(self, fs: str, remote: str, **options: object) -> dict[str, Any] | None:
+        """One file or directory, whatever the filters say; None when there is none."""
+        found: dict[str, Any] = await self.rc.call(
+            "operations/stat",
+            fs=fs,
+            remote=remote,
+            opt={**_LISTED, **options},
+            _filter=dict(EVERYTHING),
+        )
         item = found["item"]
         return item if isinstance(item, dict) else None
 
@@ -81,7 +87,7 @@ class Sides:
         if not remote.value or (has_buckets(self.copy.backend) and "/" not in remote.value):
             return ""
         try:
-            found = await self.stat(self.cloud_root, remote.value, filesOnly=True)
+            found = await look(self.rc.call, self.cloud_root, remote.value)
         except RcError as error:
             # A credential for the prefix may not ask for the name itself: it is a prefix.
             if reason(str(error)).code == "access_denied":
@@ -100,7 +106,7 @@ class Sides:
             await self.rc.call("operations/list", fs=cloud(None, bucket), remote="", opt=_LISTED)
         except RcError as error:
             known = reason(str(error))
-            if known.code in ("not_found", "no_such_bucket"):
+            if known.code in NOT_THERE:
                 return Reason(
                     "no_such_bucket",
                     f"the bucket {bucket} does not exist",
@@ -121,10 +127,10 @@ class Sides:
             return None
         try:
             found = await self.rc.call(
-                "operations/list", fs=self.there, remote="", opt=_LISTED, _filter=_EVERYTHING
+                "operations/list", fs=self.there, remote="", opt=_LISTED, _filter=dict(EVERYTHING)
             )
         except RcError as error:
-            if reason(str(error)).code not in ("not_found", "no_such_bucket"):
+            if reason(str(error)).code not in NOT_THERE:
                 raise
             found = {"list": []}
         else:

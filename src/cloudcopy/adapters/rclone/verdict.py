@@ -1,22 +1,32 @@
-"""Our own judgement of a copy; rclone's exit code is not asked.
+"""Our own judgement of a copy, file by file; rclone's exit code is not asked.
 
 rclone says success for a source that does not exist, for files it left out and for files
-that never arrived. So: the source was proven, both sides were compared after the copy, and
-everything that was listed is either there, kept on purpose, or named as failed.
+that never arrived. So both sides are listed after the copy, and every file that was listed
+before it is either there, kept on purpose, or named as failed.
 """
 
-from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
-from cloudcopy.adapters.rclone.comparison import Comparison
-from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.facts import Facts
+from cloudcopy.adapters.rclone.reasons import (
+    ABSENT,
+    CHANGED,
+    DAMAGED,
+    NOT_DELETED,
+    NOT_UPDATED,
+    STOPPED,
+    VANISHED,
+    Reason,
+)
 from cloudcopy.domain.flags import Flags
-from cloudcopy.domain.progress import Result, Verified
-from cloudcopy.ports.engine import Broken, Done, End
+from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.order import Verify
+from cloudcopy.domain.progress import Verified
 
-MAX_NOTES: Final = 20
 _KEEPING: Final = ("--ignore-existing", "--update")
+TOUCHED: Final = (Outcome.COPIED, Outcome.FAILED, Outcome.NEW, Outcome.UPDATE)
+_TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
 
 
 def keeps(flags: Flags) -> bool:
@@ -24,107 +34,143 @@ def keeps(flags: Flags) -> bool:
     return any(flag in flags.switches for flag in _KEEPING)
 
 
-def judge(ledger: Ledger, compared: Comparison, *, flags: Flags, trouble: str) -> End:
-    """The end of a copy that ran to its end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How the files of one copy are judged.
 
-    Args:
-        trouble: rclone's error text from the last pass over the files; empty for none.
+    Attributes:
+        proven: Both sides were listed after the copy.
+        keeps: See `keeps`.
+        planned: What was to be copied was listed before: nothing of it may be left out.
+        trouble: Why files that were not tried were not.
     """
-    kept = {name for name in compared.differ if keeps(flags) and not ledger.was_sent(name)}
-    wrong = [
-        *((name, "did not arrive") for name in compared.missing),
-        *((name, _why_differs(ledger, name)) for name in compared.differ if name not in kept),
-        *((name, "could not be compared") for name in compared.unread),
-    ]
-    if not wrong:
-        wrong = [(name, "") for name in ledger.failures]
-    listed = compared.listed
-    result = Result(
-        listed=listed,
-        copied=ledger.sent,
-        unchanged=max(0, compared.matched - ledger.sent),
-        kept=len(kept),
-        failed=len(wrong),
-        skipped=tuple(sorted(ledger.skipped.items())),
-        bytes_copied=ledger.bytes_sent,
-        verified=_level(compared, listed),
-        hash=compared.hash,
-        log=ledger.log,
-        notes=_notes(ledger, wrong, appeared=compared.appeared),
+
+    proven: bool
+    verify: Verify = Verify.HASH
+    keeps: bool = False
+    planned: bool = False
+    trouble: Reason | None = None
+
+    def row(self, facts: Facts) -> FileRow | None:
+        """What became of one path; None for what the copy is not about."""
+        outcome = Outcome(facts.outcome) if facts.outcome else None
+        if outcome in (Outcome.SKIPPED, Outcome.DELETED):
+            return facts.marked()
+        if outcome is Outcome.DELETE:
+            return self._failed(facts, NOT_DELETED, facts.there_size)
+        if facts.size is None and (facts.later_size is None or outcome is None):
+            return self._unlisted(facts, outcome)
+        if not self.proven:
+            return self._by_log(facts, outcome)
+        return self._by_listing(facts, outcome)
+
+    def _unlisted(self, facts: Facts, outcome: Outcome | None) -> FileRow | None:
+        """What our listing of the source did not show before the copy."""
+        if outcome is Outcome.FAILED and (facts.path.endswith("/") or facts.code == VANISHED.code):
+            return facts.marked()  # a directory, or a file that was asked for by name
+        if outcome is not Outcome.COPIED:
+            return None
+        size = facts.marked_size
+        if self.proven and not _equal(facts.there_size, size):
+            return self._failed(facts, VANISHED, size)
+        return self._row(facts, Outcome.COPIED, size, self._sized if self.proven else None)
+
+    def _by_log(self, facts: Facts, outcome: Outcome | None) -> FileRow:
+        if outcome in (Outcome.COPIED, Outcome.UNCHANGED, Outcome.KEPT):
+            return self._row(facts, outcome, facts.size)
+        return self._failed(facts, self.trouble or STOPPED, facts.size)
+
+    def _by_listing(self, facts: Facts, outcome: Outcome | None) -> FileRow:
+        size = facts.later_size if facts.size is None else facts.size
+        there = facts.there_size
+        if outcome is Outcome.KEPT or (outcome is None and self.keeps and there is not None):
+            equal = outcome is None and _equal(size, there)
+            return self._row(facts, Outcome.UNCHANGED if equal else Outcome.KEPT, size)
+        changed = _changed(facts)
+        if changed and not (outcome in TOUCHED and facts.tries and _same_hash(facts)):
+            return _wrong(facts.path, CHANGED, facts.later_size)
+        if facts.later_size is None and not _equal(size, there):
+            return _wrong(facts.path, VANISHED, size)
+        if there is None:
+            return self._failed(facts, self.trouble or ABSENT, size)
+        if outcome in TOUCHED:
+            return self._touched(facts, outcome, facts.later_size if changed else size, changed)
+        if not _equal(size, there):
+            return self._failed(facts, self.trouble or NOT_UPDATED, size)
+        return self._row(facts, Outcome.UNCHANGED, size, self._sized)
+
+    def _touched(self, facts: Facts, outcome: Outcome, size: int | None, changed: bool) -> FileRow:
+        """A file that was to be sent."""
+        untried = outcome in _TO_COPY and (self.planned or self.trouble is not None)
+        why = (self.trouble or ABSENT) if untried else DAMAGED if facts.tries else NOT_UPDATED
+        if not _equal(size, facts.there_size):
+            return self._failed(facts, why, size)
+        arrived = Outcome.COPIED if facts.tries else Outcome.UNCHANGED
+        if _same_hash(facts) and facts.there_hash:
+            return FileRow(
+                facts.path,
+                arrived,
+                -1 if size is None else size,
+                code=CHANGED.code if changed else "",
+                why="it changed during the copy; its latest content arrived" if changed else "",
+                hash=facts.there_hash,
+                verified=Verified.HASH,
+            )
+        if outcome is Outcome.FAILED or untried or (facts.later_hash and facts.there_hash):
+            return self._failed(facts, why, size)
+        return self._row(facts, arrived, size, self._sized)
+
+    @property
+    def _sized(self) -> Verified:
+        return Verified.NOTHING if self.verify is Verify.NONE else Verified.SIZE
+
+    def _row(
+        self, facts: Facts, outcome: Outcome, size: int | None, verified: Verified | None = None
+    ) -> FileRow:
+        return FileRow(
+            facts.path,
+            outcome,
+            -1 if size is None else size,
+            verified=verified or Verified.NOTHING,
+        )
+
+    def _failed(self, facts: Facts, why: Reason, size: int | None) -> FileRow:
+        """Failed for the reason that rclone told for this file, else for `why`."""
+        hopeless = self.trouble is not None and self.trouble.hopeless
+        # The answer to a HEAD has no body: its 403 does not say that a key has expired.
+        if (
+            facts.outcome == Outcome.FAILED
+            and facts.code
+            and not (hopeless and facts.code == "access_denied")
+        ):
+            why = Reason(facts.code, facts.why or "", "")
+        return _wrong(facts.path, why, size)
+
+
+def rehearsed(facts: Facts) -> FileRow | None:
+    """The row of one path after a dry run."""
+    if facts.outcome is not None:
+        return facts.marked()
+    return None if facts.size is None else FileRow(facts.path, Outcome.UNCHANGED, facts.size)
+
+
+def _wrong(path: str, why: Reason, size: int | None) -> FileRow:
+    return FileRow(path, Outcome.FAILED, -1 if size is None else size, why.code, why.text)
+
+
+def _changed(facts: Facts) -> bool:
+    """Whether the source has another file of that name now."""
+    if facts.size is None or facts.later_size is None:
+        return False
+    return not _equal(facts.size, facts.later_size) or bool(
+        facts.time and facts.later_time and facts.time != facts.later_time
     )
-    if wrong:
-        return Broken(_summary(ledger, wrong, max(listed, len(wrong)), trouble), result)
-    if trouble:
-        known = reason(trouble)
-        return Broken(f"{known.text}. {known.cure}", result)
-    return Done(result)
 
 
-def rehearsed(ledger: Ledger, *, already: int, trouble: str) -> End:
-    """The end of a dry run. `already`: files of the source that the destination has too."""
-    result = Result(
-        listed=max(ledger.would_send, already),
-        copied=ledger.would_send,
-        unchanged=max(0, already - ledger.would_send),
-        bytes_copied=ledger.bytes_would_send,
-        skipped=tuple(sorted(ledger.skipped.items())),
-        dry_run=True,
-        log=ledger.log,
-    )
-    if trouble:
-        known = reason(trouble)
-        return Broken(f"{known.text}. {known.cure}", result)
-    return Done(result)
+def _equal(one: int | None, other: int | None) -> bool:
+    """Of sizes. A store may not know one, which is -1; a missing file has none."""
+    return one is not None and other is not None and (one == other or one < 0 or other < 0)
 
 
-def unfinished(ledger: Ledger, *, interrupted: bool) -> Result:
-    """What a copy had done when it was cut short."""
-    return Result(
-        copied=ledger.sent,
-        bytes_copied=ledger.bytes_sent,
-        failed=len(ledger.failures),
-        skipped=tuple(sorted(ledger.skipped.items())),
-        log=ledger.log,
-        interrupted=interrupted,
-    )
-
-
-def _level(compared: Comparison, listed: int) -> Verified:
-    if not listed:
-        return Verified.NOTHING
-    return Verified.HASH if compared.hash else Verified.SIZE
-
-
-def _why_differs(ledger: Ledger, name: str) -> str:
-    if name in ledger.failures:
-        return reason(ledger.failures[name]).text
-    if ledger.was_sent(name):
-        return "differs after the copy: it changed meanwhile, or it was damaged"
-    return "differs although it counts as unchanged; --checksum would copy it"
-
-
-def _notes(ledger: Ledger, wrong: list[tuple[str, str]], *, appeared: int) -> tuple[str, ...]:
-    notes = []
-    for name, why in wrong[: MAX_NOTES - 3]:
-        failure = ledger.failures.get(name)
-        notes.append(f"{name}: {reason(failure).text if failure else why}")
-    if len(wrong) > len(notes):
-        notes.append(f"and {len(wrong) - len(notes)} more")
-    if appeared:
-        notes.append(f"{appeared} files appeared during the copy; copy again to bring them too")
-    if ledger.hashless:
-        notes.append(f"{ledger.hashless} files could only be compared by size")
-    return tuple(notes)
-
-
-def _summary(ledger: Ledger, wrong: list[tuple[str, str]], listed: int, trouble: str) -> str:
-    """One sentence for the commonest reason, e.g. ``3 of 812 files failed: …``."""
-    texts = [ledger.failures[name] for name, _ in wrong if name in ledger.failures]
-    if not texts and (trouble or ledger.errors):
-        texts = [trouble or ledger.errors[-1]]
-    if texts:
-        known, _ = Counter(reason(text) for text in texts).most_common(1)[0]
-        why = f"{known.text}. {known.cure}"
-    else:
-        why = f"{wrong[0][0]} {wrong[0][1]}"
-    return f"{len(wrong)} of {listed} files failed: {why}"
+def _same_hash(facts: Facts) -> bool:
+    return bool(facts.later_hash) and facts.later_hash == facts.there_hash

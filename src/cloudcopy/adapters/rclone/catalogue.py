@@ -1,0 +1,281 @@
+"""Both sides listed into the spool, before and after a copy."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cloudcopy.adapters.rclone.ledger import Ledger, Part
+from cloudcopy.adapters.rclone.listing import Chosen, Listed, Side, Unlisted, look, walk
+from cloudcopy.adapters.rclone.names import AT_ONCE, Names, lines
+from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.reasons import VANISHED, reason
+from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
+from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.patience import asked_seconds, pause
+
+Put = Callable[[Sequence[Listed]], Awaitable[None]]
+Unread = Callable[[Unlisted], Awaitable[None]]
+_FEW: Final = AT_ONCE  # named files that are asked for one by one rather than by directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Waiting between tries: `seconds` pass in `sleep`, `random` is in [0, 1)."""
+
+    sleep: Callable[[float], Awaitable[object]]
+    random: Callable[[], float]
+
+    async def wait(self, done: int, *, throttled: bool, text: str) -> bool:
+        """Wait for the next round, after `done` of them; False when it is time to give up."""
+        seconds = pause(done, throttled=throttled, asked=asked_seconds(text), jitter=self.random())
+        if seconds is None:
+            return False
+        await self.sleep(seconds)
+        return True
+
+
+@dataclass(kw_only=True)
+class Catalogue:
+    """What is listed, where from, and how much of each file is asked for.
+
+    Attributes:
+        name: The source is the single file of this name; empty for a directory.
+        only: See `ports.engine.Copy.only`.
+        sides_of: What the source and the destination can say.
+    """
+
+    sides: Sides
+    spool: Spool
+    ledger: Ledger
+    names: Names
+    patience: Patience
+    name: str
+    only: Path | None
+    here: Side
+    there: Side
+
+    def __post_init__(self) -> None:
+        self._unread: set[str] = set()  # directories of the source that may not be listed
+
+    # The source
+
+    async def source(self) -> None:
+        """Before anything is done: every file that the copy is about.
+
+        Raises:
+            RcError: it could not be listed at all.
+        """
+        self.ledger.begin(Part.SOURCE)
+        if self.name:
+            await self._one(self.spool.source)
+        elif self.only:
+            await self._chosen(self.only)
+        else:
+            await self._tree(
+                self.sides.source, self.spool.source, must_exist=True, unread=self._failed
+            )
+        await self.ledger.pour(self.spool)
+
+    async def source_again(self, *, hashes: Sequence[str]) -> None:
+        """After the copy, the same files, and those that came meanwhile.
+
+        Raises:
+            RcError: it could not be listed.
+        """
+        self.ledger.begin(Part.SOURCE)
+        free = () if self.here.slow_hash else hashes
+        if self.name:
+            await self._one(self.spool.again, hashes=free)
+        elif self.only:
+            await self._known(self.sides.source, self.spool.again, hashes=free, source=True)
+        else:
+            await self._tree(
+                self.sides.source,
+                self.spool.again,
+                hashes=free,
+                directories=lambda each: each not in self._unread,
+            )
+        await self.ledger.pour(self.spool)
+
+    async def _one(self, put: Put, *, hashes: Sequence[str] = ()) -> None:
+        found = await look(
+            self.sides.rc.call,
+            *self.sides.file_at_source(self.name),
+            hashes=hashes,
+            times=not self.here.slow_time,
+        )
+        if found:
+            await put([Listed(self.name, found.size, found.time, found.hashes)])
+
+    async def _chosen(self, only: Path) -> None:
+        """The files named in `only`, and all files below a directory named there."""
+        async for batch in lines(only):
+            wanted = [str(json.loads(each)) for each in batch]
+            for directory in wanted:
+                if directory.endswith("/"):
+                    await self._tree(
+                        self.sides.source,
+                        self._wanted,
+                        below=directory.rstrip("/"),
+                        times=False,  # asked for one by one later, they may be rounded otherwise
+                        unread=self._failed,
+                    )
+            files = [each for each in wanted if each and not each.endswith("/")]
+            found = await self._named(self.sides.source, files, source=True)
+            await self._wanted(found)
+            known = {each.path for each in found}
+            await self.spool.mark(
+                FileRow(each, Outcome.FAILED, -1, VANISHED.code, "it is no longer at the source")
+                for each in files
+                if each not in known
+            )
+
+    async def _wanted(self, batch: Sequence[Listed]) -> None:
+        await self.spool.source(batch)
+        await self.spool.mark(FileRow(each.path, Outcome.NEW, each.size) for each in batch)
+
+    async def _failed(self, error: Unlisted) -> None:
+        known = reason(str(error))
+        self._unread.add(error.directory)
+        await self.spool.mark(
+            [FileRow(f"{error.directory}/", Outcome.FAILED, -1, known.code, known.text)]
+        )
+
+    # The destination
+
+    async def destination(self, *, hashes: Sequence[str] = ()) -> None:
+        """After the copy: the files that the source has, too.
+
+        Raises:
+            RcError: it could not be listed.
+        """
+        self.ledger.begin(Part.OTHER)
+        free = () if self.there.slow_hash else hashes
+        if self.name or (self.only and self.spool.found <= _FEW):
+            await self._known(self.sides.target, self._arrived, hashes=free, source=False)
+            return
+        await self._tree(
+            self.sides.target,
+            self._arrived,
+            hashes=free,
+            everything=True,
+            directories=self.spool.has_directory,
+            times=False,
+            unread=self._closed,
+        )
+
+    async def _closed(self, error: Unlisted) -> None:
+        """What lies in a directory that may not be listed cannot be said to have arrived."""
+
+    async def _arrived(self, batch: Sequence[Listed]) -> None:
+        await self.spool.destination(batch, known_only=True)
+
+    async def read(self, paths: Sequence[str], *, hash: str, destination: bool) -> Sequence[Listed]:
+        """Files with their hashes, at most `names.AT_ONCE`, where a side must read them for it.
+
+        Raises:
+            RcError: the side could not be listed.
+        """
+        if self.name and not destination:
+            found = await look(
+                self.sides.rc.call, *self.sides.file_at_source(self.name), hashes=(hash,)
+            )
+            return [Listed(self.name, found.size, "", found.hashes)] if found else []
+        fs = self.sides.target if destination else self.sides.source
+        return await self._named(fs, paths, hashes=(hash,), source=False)
+
+    # Listing
+
+    async def _known(self, fs: str, put: Put, *, hashes: Sequence[str], source: bool) -> None:
+        async for page in self.spool.facts():
+            wanted = [each.path for each in page if not each.path.endswith("/")]
+            for first in range(0, len(wanted), AT_ONCE):
+                some = wanted[first : first + AT_ONCE]
+                await put(await self._named(fs, some, hashes=hashes, source=source))
+
+    async def _named(
+        self, fs: str, names: Sequence[str], *, hashes: Sequence[str] = (), source: bool
+    ) -> Sequence[Listed]:
+        done = 0
+        while True:
+            done += 1
+            try:
+                return await self.names.look_up(
+                    fs,
+                    names,
+                    hashes=hashes,
+                    times=source and not self.here.slow_time,
+                    server_times=source and self.here.slow_time,
+                )
+            except RcError as error:
+                known = reason(str(error))
+                if known.code in NOT_THERE:
+                    return []
+                if known.fatal or not await self._again(done, error):
+                    raise
+
+    async def _again(self, done: int, error: RcError) -> bool:
+        text = str(error)
+        throttled = reason(text).code == "throttled"
+        return await self.patience.wait(done, throttled=throttled, text=text)
+
+    async def _tree(
+        self,
+        fs: str,
+        put: Put,
+        *,
+        hashes: Sequence[str] = (),
+        everything: bool = False,
+        directories: Chosen | None = None,
+        times: bool = True,
+        below: str = "",
+        must_exist: bool = False,
+        unread: Unread | None = None,
+    ) -> None:
+        """Everything below a directory; what may pass by itself is tried again.
+
+        A directory that vanished has no files. One that may not be listed goes to `unread`.
+
+        Raises:
+            RcError: a directory could not be listed, and there is no `unread`, or it is the top.
+        """
+        todo, done = [below], 0
+        while todo:
+            failed: list[Unlisted] = []
+            for directory in todo:
+                async for batch in walk(
+                    self.sides.rc.call,
+                    fs,
+                    hashes=hashes,
+                    times=times and not self.here.slow_time,
+                    server_times=times and self.here.slow_time,
+                    everything=everything,
+                    directories=directories,
+                    below=directory,
+                    unlisted=failed.append,
+                ):
+                    await put(batch)
+            done += 1
+            passing = []
+            for error in failed:
+                known = reason(str(error))
+                if known.code in NOT_THERE and (error.directory or not must_exist):
+                    continue
+                if known.fatal:
+                    await _give_up(error, unread if not known.hopeless else None)
+                else:
+                    passing.append(error)
+            todo = [each.directory for each in passing]
+            if passing and not await self._again(done, passing[-1]):
+                for error in passing:
+                    await _give_up(error, unread)
+                return
+
+
+async def _give_up(error: Unlisted, unread: Unread | None) -> None:
+    if unread is None or not error.directory:
+        raise error
+    await unread(error)

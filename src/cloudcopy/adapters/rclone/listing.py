@@ -1,0 +1,279 @@
+"""What lies in a store or a directory, one directory after the other, with bounded memory.
+
+rclone's own recursive listing answers with everything at once. This one asks for single
+directories, a few at a time. What it holds at most: the answers of `AT_ONCE` directories, so
+eight times the largest one (about 500 bytes a file), and the names of the directories that
+are still to be listed.
+"""
+
+import asyncio
+import inspect
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.remotes import REMOTE
+
+AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
+
+# Without the caller's filters; the names are those of rclone's `fs/filter.Options`.
+EVERYTHING: Final[Mapping[str, Any]] = {
+    "FilterRule": [],
+    "ExcludeRule": [],
+    "IncludeRule": [],
+    "MinSize": -1,
+    "MaxSize": -1,
+    "MinAge": "off",
+    "MaxAge": "off",
+}
+
+
+class Call(Protocol):
+    """`Rc.call`, or something like it."""
+
+    async def __call__(self, method: str, **parameters: Any) -> dict[str, Any]: ...
+
+
+Chosen = Callable[[str], bool | Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One file.
+
+    Attributes:
+        path: Relative to what was listed, with ``/``.
+        size: Bytes; -1 where the store does not know it.
+        time: As rclone writes it (RFC 3339, nanoseconds); empty where it was not asked for.
+        hashes: Lower-case hex by kind; without those the store has not got.
+    """
+
+    path: str
+    size: int
+    time: str
+    hashes: Mapping[str, str]
+
+
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+
+
+def nanoseconds(time: str) -> int:
+    """Since 1970; 0 for what is no time."""
+    found = _TIME.fullmatch(time)
+    if found is None:
+        return 0
+    second = datetime.fromisoformat(f"{found[1]}{found[3]}".replace("Z", "+00:00"))
+    return int(second.timestamp()) * 10**9 + int((found[2] or "").ljust(9, "0"))
+
+
+class Unlisted(RcError):
+    """A directory could not be listed.
+
+    Attributes:
+        directory: Which; empty for the top.
+    """
+
+    def __init__(self, directory: str, error: RcError) -> None:
+        super().__init__(str(error), error.status)
+        self.directory = directory
+
+
+async def walk(
+    call: Call,
+    fs: str,
+    *,
+    hashes: Sequence[str] = (),
+    times: bool = False,
+    everything: bool = False,
+    directories: Chosen | None = None,
+    server_times: bool = False,
+    below: str = "",
+    unlisted: Callable[["Unlisted"], object] | None = None,
+) -> AsyncIterator[Sequence[Listed]]:
+    """The files below `fs`, breadth first, one directory in each batch, in no order.
+
+    The caller's filters choose as they do in a copy: excluded directories are not entered.
+    A store that has two files of one name gives it twice.
+
+    Args:
+        hashes: Kinds to ask for. Where rclone must read files or ask for each object, it does
+            that one file after the other in each directory: see `Side.slow_hash`.
+        everything: Leave out the caller's filters.
+        directories: Which subdirectories to enter; all by default.
+        server_times: The times when the store received the files, which S3 lists for nothing,
+            instead of the files' own, which cost one request each there.
+        below: The directory to begin at; paths stay relative to `fs`.
+        unlisted: Told of each directory that could not be listed; then the walk goes on.
+
+    Raises:
+        Unlisted: a directory could not be listed, e.g. because it vanished meanwhile, and
+            nobody is told.
+    """
+    asked = parameters(
+        hashes, times=times or server_times, everything=everything, server_times=server_times
+    )
+    fs = by_arrival(fs) if server_times else fs
+    waiting = deque([below])
+    running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                running.add(asyncio.create_task(_directory(call, fs, waiting.popleft(), asked)))
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                try:
+                    files, inside = task.result()
+                except Unlisted as error:
+                    if unlisted is None:
+                        raise
+                    unlisted(error)
+                    continue
+                waiting.extend([each for each in inside if await _enter(directories, each)])
+                if files:
+                    yield files
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _directory(
+    call: Call, fs: str, directory: str, asked: dict[str, Any]
+) -> tuple[list[Listed], list[str]]:
+    try:
+        found = await call("operations/list", fs=fs, remote=directory, **asked)
+    except RcError as error:
+        raise Unlisted(directory, error) from error
+    files, below = [], []
+    for each in found["list"]:
+        if each["IsDir"]:
+            below.append(str(each["Path"]))
+        else:
+            files.append(listed(each))
+    return files, below
+
+
+async def _enter(directories: Chosen | None, name: str) -> bool:
+    if directories is None:
+        return True
+    answer = directories(name)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def look(
+    call: Call, fs: str, path: str, *, hashes: Sequence[str] = (), times: bool = False
+) -> Listed | None:
+    """One file, asked for by name, whatever the filters say; None when there is none.
+
+    Raises:
+        RcError: it could not be asked, or not be read for its hash.
+    """
+    asked = parameters(hashes, times=times, everything=True, server_times=False)
+    asked["opt"]["filesOnly"] = True
+    found = (await call("operations/stat", fs=fs, remote=path, **asked))["item"]
+    return listed(found) if found else None
+
+
+async def look_at(
+    call: Call, fs: str, paths: Iterable[str], *, hashes: Sequence[str] = (), times: bool = False
+) -> dict[str, Listed | RcError | None]:
+    """`look` at each of them, `AT_ONCE` at once; what could not be asked is its error."""
+    turns = asyncio.Semaphore(AT_ONCE)
+    found: dict[str, Listed | RcError | None] = {}
+
+    async def one(path: str) -> None:
+        async with turns:
+            try:
+                found[path] = await look(call, fs, path, hashes=hashes, times=times)
+            except RcError as error:
+                found[path] = error
+
+    async with asyncio.TaskGroup() as group:
+        for path in paths:
+            group.create_task(one(path))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What a store can say about its files.
+
+    Attributes:
+        hashes: Kinds it knows, in rclone's order.
+        precision: Of its times, in nanoseconds; None where it keeps none of its own.
+        slow_hash: It must read a file for its hash.
+        slow_time: It must ask for each file's time, and no filter by age makes it ask anyway.
+            Such a filter takes the time that is listed, so that must be the file's own.
+    """
+
+    hashes: tuple[str, ...]
+    precision: int | None
+    slow_hash: bool
+    slow_time: bool
+
+
+_NO_TIMES: Final = 100 * 365 * 24 * 3600 * 10**9  # rclone's fs.ModTimeNotSupported
+_NO_AGE: Final = 2**63 - 1
+
+
+async def side(call: Call, fs: str) -> Side:
+    """Raises RcError where the store could not be opened."""
+    info = await call("operations/fsinfo", fs=fs)
+    features, precision = info.get("Features") or {}, int(info.get("Precision") or 1)
+    filters = (await call("options/get", blocks="filter"))["filter"]
+    aged = any(int(filters[each]) != _NO_AGE for each in ("MinAge", "MaxAge"))
+    return Side(
+        hashes=tuple(str(each) for each in info.get("Hashes") or ()),
+        precision=None if precision >= _NO_TIMES else precision,
+        slow_hash=bool(features.get("SlowHash")),
+        slow_time=bool(features.get("SlowModTime")) and not aged,
+    )
+
+
+def shared_hash(one: Side, other: Side) -> str:
+    """The kind that both know; empty for none."""
+    return next((each for each in other.hashes if each in one.hashes), "")
+
+
+def parameters(
+    hashes: Sequence[str], *, times: bool, everything: bool, server_times: bool
+) -> dict[str, Any]:
+    """Of a call for a listing: what to tell of each file.
+
+    With `server_times` the call must be about `by_arrival(fs)`, or rclone does not heed it.
+    """
+    opt: dict[str, Any] = {"noMimeType": True, "noModTime": not times}
+    if hashes:
+        opt |= {"showHash": True, "hashTypes": list(hashes)}
+    asked: dict[str, Any] = {"opt": opt}
+    if everything:
+        asked["_filter"] = dict(EVERYTHING)
+    if server_times:
+        asked["_config"] = {"UseServerModTime": True}
+    return asked
+
+
+def by_arrival(fs: str) -> str:
+    """The same store, opened once more to be listed with `server_times`.
+
+    rclone reads that option when it opens a store, and keeps stores open by their name.
+    """
+    plain = f"{REMOTE}:"
+    return (
+        fs.replace(plain, f"{REMOTE},description=server-times:", 1) if fs.startswith(plain) else fs
+    )
+
+
+def listed(item: Mapping[str, Any]) -> Listed:
+    """A file as rclone tells it."""
+    sums = item.get("Hashes") or {}
+    return Listed(
+        str(item["Path"]),
+        int(item["Size"]),
+        str(item.get("ModTime") or ""),
+        {kind: str(value).lower() for kind, value in sums.items() if value},
+    )

@@ -1,0 +1,161 @@
+"""The copying: over all files, and again over those that failed and may still succeed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cloudcopy.adapters.rclone.catalogue import Patience
+from cloudcopy.adapters.rclone.ledger import Ledger, Part
+from cloudcopy.adapters.rclone.names import Names, odd
+from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
+from cloudcopy.adapters.rclone.sides import Sides
+from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.domain.ledger import Outcome
+
+AT_ONCE: Final = 50_000  # names in one call: some 10 MB in rclone
+_TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
+
+
+@dataclass(kw_only=True)
+class Passes:
+    """The passes of one copy.
+
+    Attributes:
+        name: The source is the single file of this name; empty for a directory.
+        always: Copy what is named without looking whether the destination has it.
+        group: Of rclone's statistics, for the pass that runs.
+        sent_before, bytes_before: Files and bytes of the passes before that one.
+        replaced_before: See `Ledger.replaced`.
+    """
+
+    sides: Sides
+    spool: Spool
+    ledger: Ledger
+    names: Names
+    patience: Patience
+    name: str
+    always: bool = False
+    group: str = ""
+    sent_before: int = 0
+    bytes_before: int = 0
+    replaced_before: int = 0
+
+    async def all(self, *, named: bool) -> Reason | None:
+        """Copy, and again what failed and may pass; why some of it did not, if so.
+
+        Args:
+            named: Only files that are marked as to be copied.
+        """
+        while True:
+            trouble = await self._pass(named=named)
+            if self.ledger.hopeless:
+                return self.ledger.hopeless
+            failures = await self.spool.failures()
+            codes = [each for each in failures if not fatal(each)]
+            if not trouble and not codes:
+                return None
+            known = reason(trouble)
+            if not codes and (known.fatal or failures):
+                return known if trouble else None
+            throttled = known.code == "throttled" or "throttled" in codes
+            if not await self.patience.wait(self.ledger.round, throttled=throttled, text=trouble):
+                return known
+            await self.spool.remark(Outcome.FAILED, Outcome.NEW, codes=codes)
+            # What could not be listed is found by going over everything again.
+            named = named or not self.ledger.errors
+
+    async def appeared(self) -> None:
+        """Bring the files that are marked as to be copied, once."""
+        await self._pass(named=True)
+
+    async def _pass(self, *, named: bool) -> str:
+        """Go over the files once; rclone's last error text, empty when all went well."""
+        before = self.ledger.sent
+        self.ledger.begin(Part.COPY)
+        self.group = f"pass-{self.ledger.round}"
+        trouble = ""
+        if self.name:
+            trouble = await self._called(self._single(self.name))
+        elif not named:
+            trouble = await self._called(self._tree({}))
+        else:
+            async for some in self._chunks():
+                trouble = await self._named(some) or trouble
+                if self.ledger.hopeless:
+                    break
+        self.ledger.begin(Part.OTHER)
+        stats = await self.sides.rc.call("core/stats", group=self.group)
+        self.group = ""
+        self.sent_before += self.ledger.sent - before
+        self.bytes_before += int(str(stats.get("bytes") or 0))
+        self.replaced_before = self.ledger.replaced
+        return trouble
+
+    async def _named(self, names: Sequence[str]) -> str:
+        trouble = ""
+        plain = [each for each in names if not odd(each)]
+        if plain:
+            async with self.names.only(plain) as chosen:
+                # One look for each file: a listing would show much that is not asked for.
+                config = {"NoTraverse": True, **({"IgnoreTimes": True} if self.always else {})}
+                trouble = await self._called(self._tree({**chosen, "_config": config}))
+        for name in names:
+            if odd(name) and not self.ledger.hopeless:
+                trouble = await self._called(self._single(name)) or trouble
+        return trouble
+
+    async def _chunks(self) -> AsyncIterator[Sequence[str]]:
+        some: list[str] = []
+        async for page in self.spool.facts(_TO_COPY):
+            some.extend(each.path for each in page)
+            if len(some) >= AT_ONCE:
+                yield some
+                some = []
+        if some:
+            yield some
+
+    async def _called(self, parameters: tuple[str, dict[str, Any]]) -> str:
+        """One call, and what went wrong in it."""
+        method, values = parameters
+        try:
+            await self._unless_doomed(method, values)
+            stats = await self.sides.rc.call("core/stats", group=self.group)
+        except RcError as error:
+            return str(error)
+        finally:
+            await self.ledger.pour(self.spool)
+        # rclone answers "done" although it could not read a directory; its statistics know.
+        return str(stats.get("lastError") or "error") if stats.get("errors") else ""
+
+    async def _unless_doomed(self, method: str, values: dict[str, Any]) -> None:
+        """Hanging up on the call stops what it does."""
+        call = asyncio.ensure_future(self.sides.rc.call(method, _group=self.group, **values))
+        doomed = asyncio.ensure_future(self.ledger.doomed.wait())
+        try:
+            await asyncio.wait({call, doomed}, return_when=asyncio.FIRST_COMPLETED)
+            if call.done():
+                call.result()
+        finally:
+            if not call.done():
+                self.ledger.begin(Part.OTHER)  # what is broken off now did not fail by itself
+            for each in (call, doomed):
+                each.cancel()
+            await asyncio.gather(call, doomed, return_exceptions=True)
+
+    def _tree(self, chosen: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return "sync/copy", {"srcFs": self.sides.source, "dstFs": self.sides.target, **chosen}
+
+    def _single(self, name: str) -> tuple[str, dict[str, Any]]:
+        sides = self.sides
+        if self.name:
+            fs, remote = sides.file_at_source(self.name)
+        else:
+            fs, remote = sides.source, name
+        return "operations/copyfile", {
+            "srcFs": fs,
+            "srcRemote": remote,
+            "dstFs": sides.target,
+            "dstRemote": name,
+        }

@@ -1,0 +1,327 @@
+"""A host's ledger against the store's own listing, for the control plane.
+
+Both go into a temporary SQLite file of at most a few hundred bytes a row, in a thread of its
+own, and are compared there in one pass: memory does not grow with the files.
+
+What it cannot tell: where a store does not list when it received a file, the file's own time
+stands for that, so an old file that came during the copy counts as left out. With filters by
+age the listing of now is not the listing of then, so files left out are not looked for.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from cloudcopy.adapters.rclone.listing import (
+    Call,
+    Listed,
+    Unlisted,
+    look,
+    look_at,
+    nanoseconds,
+    side,
+    walk,
+)
+from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.adapters.rclone.sides import NOT_THERE
+from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.order import Direction
+from cloudcopy.domain.paths import RemotePath
+from cloudcopy.domain.progress import Recheck
+from cloudcopy.ports.engine import Claim, Finding
+
+ON_HOST: Final = "the store lies on the host; only its agent can see it"
+MAX_WRONG: Final = 20  # named; all are counted
+PAGE: Final = 4096
+_FEW: Final = 32  # rows that are looked at one by one rather than in a listing
+_SECOND: Final = 1_000_000_000
+_AGES: Final = ("--max-age", "--min-age")
+_SIZES: Final = ("--max-size", "--min-size")
+_SCHEMA: Final = """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,  -- compared as UTF-8 bytes, which is by code point
+    outcome TEXT, size INTEGER, hash TEXT,  -- what the host said
+    there_size INTEGER, there_hash TEXT, there_time INTEGER  -- what the store shows
+) WITHOUT ROWID;
+"""
+_ARRIVED: Final = frozenset(each.value for each in Outcome if each.arrived)
+T = TypeVar("T")
+
+
+def filters(claim: Claim) -> Flags:
+    """The flags that rclone needs to list what the host listed."""
+    if claim.direction is Direction.TO_CLOUD:
+        return Flags()  # what the host says is there must be there, whatever they say
+    flags = claim.flags
+    sizes = tuple(each for each in flags.values if each[0] in _SIZES)
+    return Flags(rules=flags.rules, values=sizes)
+
+
+async def compare(call: Call, claim: Claim, rows: AsyncIterator[FileRow], scratch: Path) -> Finding:
+    """See `ports.engine.Probe.recheck`.
+
+    Args:
+        call: Of an rclone with the claim's store and `filters`.
+        scratch: A directory for the temporary file.
+
+    Raises:
+        RcError: the store could not be listed.
+    """
+    async with _open_book(scratch / "recheck.db") as book:
+        count = await _enter(rows, book)
+        if claim.direction is Direction.TO_CLOUD:
+            await _see_destination(call, claim, book, count)
+            return await book.do(lambda database: _judged(database, _not_there))
+        late = int(claim.since.timestamp()) * _SECOND  # stores tell whole seconds
+        whole = claim.whole and not any(name in _AGES for name, _ in claim.flags.values)
+        await _see_source(call, claim, book, known_only=not whole)
+        return await book.do(lambda database: _judged(database, _Source(database, late)))
+
+
+async def _enter(rows: AsyncIterator[FileRow], book: "_Book") -> int:
+    count, some = 0, []
+    async for row in rows:
+        count += 1
+        some.append((row.path, row.outcome.value, row.size, row.hash))
+        if len(some) == PAGE:
+            await book.enter(some)
+            some = []
+    await book.enter(some)
+    return count
+
+
+async def _see_destination(call: Call, claim: Claim, book: "_Book", count: int) -> None:
+    fs = cloud(None, claim.place)
+    hashes = await _hashes(call, fs, claim)
+    if count <= _FEW:
+        found = await look_at(call, fs, await book.arrived(), hashes=hashes)
+        for each in found.values():
+            if isinstance(each, RcError):
+                raise each
+        await book.see([each for each in found.values() if isinstance(each, Listed)], hashes)
+        return
+    batches = walk(call, fs, hashes=hashes, everything=True, directories=book.has_directory)
+    async for batch in _unless_absent(batches):
+        await book.see(batch, hashes)
+
+
+async def _see_source(call: Call, claim: Claim, book: "_Book", *, known_only: bool) -> None:
+    fs = cloud(None, claim.place)
+    hashes = await _hashes(call, fs, claim)
+    single = await _single(call, claim, hashes)
+    if single:
+        await book.see([single], hashes, known_only=known_only)
+        return
+    directories = book.has_directory if known_only else None
+    batches = walk(call, fs, hashes=hashes, server_times=True, directories=directories)
+    async for batch in _unless_absent(batches):
+        await book.see(batch, hashes, known_only=known_only)
+
+
+async def _hashes(call: Call, fs: str, claim: Claim) -> Sequence[str]:
+    store = await side(call, fs)
+    cheap = claim.hash in store.hashes and not store.slow_hash
+    return (claim.hash,) if cheap else ()
+
+
+async def _single(call: Call, claim: Claim, hashes: Sequence[str]) -> Listed | None:
+    """The source, when it is one file."""
+    place = claim.place
+    if not place.value or (has_buckets(claim.backend) and "/" not in place.value):
+        return None
+    root = cloud(None, RemotePath(""))
+    try:
+        found = await look(call, root, place.value, hashes=hashes, times=True)
+    except RcError as error:
+        # A credential for the prefix may not ask for the name itself: it is a prefix.
+        if reason(str(error)).code == "access_denied":
+            return None
+        raise
+    return Listed(place.name, found.size, found.time, found.hashes) if found else None
+
+
+async def _unless_absent(
+    batches: AsyncIterator[Sequence[Listed]],
+) -> AsyncIterator[Sequence[Listed]]:
+    try:
+        async for batch in batches:
+            yield batch
+    except Unlisted as error:
+        if error.directory or reason(str(error)).code not in NOT_THERE:
+            raise
+
+
+# The book: both sides of every path
+
+
+class _Entry(NamedTuple):
+    path: str
+    outcome: str | None
+    size: int | None
+    hash: str | None
+    there_size: int | None
+    there_hash: str | None
+    there_time: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    database: sqlite3.Connection
+    worker: ThreadPoolExecutor
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Carry out `work` in one transaction, in the book's own thread."""
+
+        def inside() -> T:
+            self.database.execute("BEGIN")
+            try:
+                return work(self.database)
+            finally:
+                self.database.execute("COMMIT")
+
+        return await asyncio.get_running_loop().run_in_executor(self.worker, inside)
+
+    async def enter(self, rows: Sequence[tuple[str, str, int, str]]) -> None:
+        """What the host said."""
+        statement = "INSERT OR REPLACE INTO files (path, outcome, size, hash) VALUES (?, ?, ?, ?)"
+        await self.do(lambda database: database.executemany(statement, rows))
+
+    async def see(
+        self, batch: Sequence[Listed], hashes: Sequence[str], *, known_only: bool = True
+    ) -> None:
+        """What the store shows; with `known_only` of files that the host named."""
+        kind = next(iter(hashes), "")
+        rows = [
+            (each.path, each.size, each.hashes.get(kind, ""), nanoseconds(each.time))
+            for each in batch
+        ]
+        columns = "there_size = ?2, there_hash = ?3, there_time = ?4"
+        if known_only:
+            statement = f"UPDATE files SET {columns} WHERE path = ?1"  # noqa: S608
+        else:
+            statement = (
+                "INSERT INTO files (path, there_size, there_hash, there_time) "  # noqa: S608
+                f"VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path) DO UPDATE SET {columns}"
+            )
+        await self.do(lambda database: database.executemany(statement, rows))
+
+    async def arrived(self) -> list[str]:
+        """The files of which the host said that they are at the destination."""
+        return await self.do(
+            lambda database: [
+                entry.path for entry in _entries(database) if entry.outcome in _ARRIVED
+            ]
+        )
+
+    async def has_directory(self, name: str) -> bool:
+        """Whether the host named a file below the directory `name`."""
+        # "0" follows "/": everything below it lies between the two.
+        found = await self.do(
+            lambda database: database.execute(
+                "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1", (f"{name}/", f"{name}0")
+            ).fetchone()
+        )
+        return found is not None
+
+
+@asynccontextmanager
+async def _open_book(path: Path) -> AsyncIterator[_Book]:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="recheck") as worker:
+        database = await loop.run_in_executor(worker, _opened, path)
+        try:
+            yield _Book(database, worker)
+        finally:
+            await asyncio.shield(loop.run_in_executor(worker, database.close))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+        database.execute(f"PRAGMA {setting}")
+    database.executescript(_SCHEMA)
+    return database
+
+
+# The judgement
+
+
+Judge = Callable[[_Entry], str]
+"""What is wrong with an entry; empty for nothing."""
+
+
+def _judged(database: sqlite3.Connection, judge: Judge) -> Finding:
+    files = hashed = count = 0
+    wrong: list[tuple[str, str]] = []
+    for entry in _entries(database):
+        why = judge(entry)
+        if why:
+            count += 1
+            if len(wrong) < MAX_WRONG:
+                wrong.append((entry.path, why))
+        if entry.outcome not in _ARRIVED:
+            continue
+        if entry.there_size is not None and entry.there_size == entry.size:
+            files += 1
+            hashed += bool(entry.hash) and entry.hash == entry.there_hash
+    return Finding(
+        Recheck(files=files, hashed=hashed),
+        count=count,
+        wrong=tuple(wrong),
+    )
+
+
+def _entries(database: sqlite3.Connection) -> Iterator[_Entry]:
+    columns = ", ".join(_Entry._fields)
+    return map(_Entry._make, database.execute(f"SELECT {columns} FROM files ORDER BY path"))  # noqa: S608
+
+
+def _not_there(entry: _Entry) -> str:
+    """Of an upload: what arrived must be there as it was said."""
+    if entry.outcome not in _ARRIVED:
+        return ""
+    if entry.there_size is None:
+        return "it is not in the store"
+    return _differs(entry)
+
+
+def _differs(entry: _Entry) -> str:
+    if entry.there_size != entry.size and -1 not in (entry.there_size, entry.size):
+        return f"it has {entry.there_size} bytes in the store, {entry.size} in the report"
+    if entry.hash and entry.there_hash and entry.hash != entry.there_hash:
+        return "its content in the store is not what was reported"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Of a download: what the store had before `late` must be in the ledger as it is."""
+
+    database: sqlite3.Connection
+    late: int
+
+    def __call__(self, entry: _Entry) -> str:
+        if entry.there_size is None or (entry.there_time or 0) >= self.late:
+            return ""
+        if entry.outcome is None:
+            return "" if self._in_failed_directory(entry.path) else "the report leaves it out"
+        return _differs(entry) if entry.outcome in _ARRIVED else ""
+
+    def _in_failed_directory(self, path: str) -> bool:
+        """Whether the host could not list one that it is in, and said so: `name/` failed."""
+        parts = path.split("/")
+        above = ["/".join(parts[:depth]) + "/" for depth in range(1, len(parts))]
+        marks = ",".join("?" * len(above))
+        found = self.database.execute(
+            f"SELECT 1 FROM files WHERE path IN ({marks}) AND outcome = ?",  # noqa: S608
+            (*above, Outcome.FAILED.value),
+        )
+        return found.fetchone() is not None

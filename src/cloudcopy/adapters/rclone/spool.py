@@ -1,0 +1,316 @@
+"""Every file of both sides of one attempt, in one SQLite file that nobody else sees.
+
+It is scratch: without journal or fsync, lost with the process. What must outlive it is the
+ledger that is written out of it. Memory does not grow with the files.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from cloudcopy.adapters.rclone.facts import COLUMNS, Facts, Pair, pair
+from cloudcopy.adapters.rclone.listing import Listed
+from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.merkle import Tree
+
+_TRIED: Final = (Outcome.COPIED, Outcome.FAILED)
+PAGE: Final = 4096  # rows handed over at once
+_CACHE_KIB: Final = 16 * 1024
+
+_SCHEMA: Final = """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,  -- compared as UTF-8 bytes, which is by code point
+    size INTEGER, time TEXT, hash TEXT,  -- the source before
+    later_size INTEGER, later_time TEXT, later_hash TEXT,  -- the source after
+    there_size INTEGER, there_time TEXT, there_hash TEXT,  -- the destination
+    outcome TEXT, marked_size INTEGER, code TEXT, why TEXT, verified TEXT,
+    round INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX marks ON files (outcome, path) WHERE outcome IS NOT NULL;
+CREATE INDEX again ON files (path) WHERE tries > 1;
+"""
+T = TypeVar("T")
+
+
+class Spool:
+    """Open one with `open_spool`. Calls are carried out one after the other.
+
+    Attributes:
+        kind: The hash that both sides have in common, e.g. ``"md5"``: the only one that is
+            kept. Empty for none. Set it before the first file is put in.
+        found, bytes_found: Files of the source put in so far.
+        there: Files of the destination put in so far, where it was listed whole.
+    """
+
+    def __init__(self, database: sqlite3.Connection, worker: ThreadPoolExecutor) -> None:
+        self._database = database
+        self._worker = worker
+        self.kind = ""
+        self.found = 0
+        self.bytes_found = 0
+        self.there = 0
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Carry out `work` in one transaction, in the spool's own thread."""
+
+        def inside() -> T:
+            with _transaction(self._database):
+                return work(self._database)
+
+        loop = asyncio.get_running_loop()
+        # Shielded: what was handed over once is done, whoever stops waiting for it.
+        return await asyncio.shield(loop.run_in_executor(self._worker, inside))
+
+    # What is there
+
+    async def source(self, batch: Sequence[Listed]) -> None:
+        """Files of the source, before anything is done."""
+        self.found += len(batch)
+        self.bytes_found += sum(max(0, each.size) for each in batch)
+        await self._put("size = ?2, time = ?3, hash = ?4", batch)
+
+    async def again(self, batch: Sequence[Listed]) -> None:
+        """Files of the source, after the copy."""
+        await self._put("later_size = ?2, later_time = ?3, later_hash = ?4", batch)
+
+    async def destination(self, batch: Sequence[Listed], *, known_only: bool) -> None:
+        """Files of the destination; with `known_only` those of paths that are known already."""
+        self.there += 0 if known_only else len(batch)
+        await self._put(
+            "there_size = ?2, there_time = ?3, there_hash = ?4", batch, known_only=known_only
+        )
+
+    async def _put(
+        self, columns: str, batch: Sequence[Listed], *, known_only: bool = False
+    ) -> None:
+        rows = [(f.path, f.size, f.time, f.hashes.get(self.kind) or None) for f in batch]
+        names = ", ".join(each.split()[0] for each in columns.split(", "))
+        if known_only:
+            statement = f"UPDATE files SET {columns} WHERE path = ?1"  # noqa: S608
+        else:
+            statement = (
+                f"INSERT INTO files (path, {names}) VALUES (?1, ?2, ?3, ?4) "  # noqa: S608
+                f"ON CONFLICT (path) DO UPDATE SET {columns}"
+            )
+        await self.do(lambda database: database.executemany(statement, rows))
+
+    async def hashes(
+        self, batch: Iterable[tuple[str, str]], *, destination: bool, later: bool = False
+    ) -> None:
+        """Hashes of files that are known, as (path, hash)."""
+        column = "there_hash" if destination else "later_hash" if later else "hash"
+        rows = [(hash, path) for path, hash in batch]
+        statement = f"UPDATE files SET {column} = ? WHERE path = ?"  # noqa: S608
+        await self.do(lambda database: database.executemany(statement, rows))
+
+    async def forget_destination(self) -> None:
+        """It is going to be listed anew."""
+        await self.do(
+            lambda database: database.execute(
+                "UPDATE files SET there_size = NULL, there_time = NULL, there_hash = NULL "
+                "WHERE there_size IS NOT NULL"
+            )
+        )
+
+    async def has_directory(self, name: str) -> bool:
+        """Whether a file below the directory `name` is known."""
+        # "0" follows "/": everything below it lies between the two.
+        found = await self.do(
+            lambda database: database.execute(
+                "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1", (f"{name}/", f"{name}0")
+            ).fetchone()
+        )
+        return found is not None
+
+    # What becomes of it
+
+    async def mark(self, rows: Iterable[FileRow], *, round: int = 0) -> None:
+        """What became, or is to become, of files; the last mark of a path stands.
+
+        Args:
+            round: Which time the files are gone over, from 1: copied and failed files were
+                tried in it. 0 for marks that are no try.
+        """
+        marks = [
+            (
+                row.path,
+                row.outcome.value,
+                row.size if row.size >= 0 else None,
+                row.code,
+                row.why,
+                row.verified.value,
+                tried := round if row.outcome in _TRIED else 0,
+                min(1, tried),
+            )
+            for row in rows
+        ]
+        if not marks:
+            return
+        await self.do(
+            lambda database: database.executemany(
+                "INSERT INTO files (path, outcome, marked_size, code, why, verified, round, tries) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+                "outcome = excluded.outcome, marked_size = excluded.marked_size, "
+                "code = excluded.code, why = excluded.why, verified = excluded.verified, "
+                "tries = tries + (excluded.round > round), round = max(round, excluded.round)",
+                marks,
+            )
+        )
+
+    async def remark(self, old: Outcome, new: Outcome, *, codes: Collection[str] = ()) -> int:
+        """Every file marked `old` is now `new`; with `codes`, only those with one of them."""
+        which = f" AND code IN ({','.join('?' * len(codes))})" if codes else ""
+        return await self.do(
+            lambda database: (
+                database.execute(
+                    f"UPDATE files SET outcome = ?, code = '', why = '' WHERE outcome = ?{which}",  # noqa: S608
+                    (new.value, old.value, *codes),
+                ).rowcount
+            )
+        )
+
+    async def failures(self) -> dict[str, int]:
+        """How many files are marked as failed, by code."""
+        return await self.do(
+            lambda database: dict(
+                database.execute(
+                    "SELECT code, count(*) FROM files WHERE outcome = ? GROUP BY code",
+                    (Outcome.FAILED.value,),
+                )
+            )
+        )
+
+    async def count(self, outcome: Outcome) -> int:
+        """How many files are marked so."""
+        found = await self.do(
+            lambda database: database.execute(
+                "SELECT count(*) FROM files WHERE outcome = ?", (outcome.value,)
+            ).fetchone()
+        )
+        return int(found[0])
+
+    async def retried(self) -> int:
+        """How many files were tried more than once."""
+        found = await self.do(
+            lambda database: database.execute(
+                "SELECT count(*) FROM files WHERE tries > 1"
+            ).fetchone()
+        )
+        return int(found[0])
+
+    async def appeared(self) -> int:
+        """Mark what only the later listing of the source shows as new; how many those are."""
+        return await self.do(
+            lambda database: (
+                database.execute(
+                    "UPDATE files SET outcome = ? WHERE size IS NULL AND later_size IS NOT NULL "
+                    "AND outcome IS NULL",
+                    (Outcome.NEW.value,),
+                ).rowcount
+            )
+        )
+
+    async def unmark(self, outcome: Outcome) -> None:
+        """Files marked so are not marked any more."""
+        await self.do(
+            lambda database: database.execute(
+                "UPDATE files SET outcome = NULL WHERE outcome = ?", (outcome.value,)
+            )
+        )
+
+    # Going through it, sorted by path
+
+    async def facts(self, outcomes: Collection[Outcome] = ()) -> AsyncIterator[Sequence[Facts]]:
+        """All of them, or those that are marked as one of `outcomes`; marking meanwhile is fine."""
+        after = ""
+        while True:
+            page = await self.do(lambda database, after=after: _page(database, after, outcomes))  # type: ignore[misc]
+            if not page:
+                return
+            yield page
+            after = page[-1].path
+
+    async def pairs(self) -> AsyncIterator[Sequence[Pair]]:
+        """Both sides, side by side."""
+        async for page in self.facts():
+            yield [pair(each, self.kind) for each in page]
+
+    async def digests(self) -> tuple[str, str]:
+        """Of the source's and the destination's listing: Merkle roots over (path, size, time)."""
+
+        def digest(database: sqlite3.Connection) -> tuple[str, str]:
+            source, destination = Tree(), Tree()
+            for facts in every(database):
+                if facts.size is not None:
+                    source.add(facts.path, facts.size, facts.time or "")
+                if facts.there_size is not None:
+                    destination.add(facts.path, facts.there_size, facts.there_time or "")
+            return source.root(), destination.root()
+
+        return await self.do(digest)
+
+
+@asynccontextmanager
+async def open_spool(path: Path) -> AsyncIterator[Spool]:
+    """A new one at `path`. It has no use after the block."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="spool") as worker:
+        database = await loop.run_in_executor(worker, _opened, path)
+        try:
+            yield Spool(database, worker)
+        finally:
+            await asyncio.shield(loop.run_in_executor(worker, database.close))
+
+
+def every(database: sqlite3.Connection) -> Iterator[Facts]:
+    """All rows, sorted by path. For `Spool.do`."""
+    cursor = database.execute(f"SELECT {COLUMNS} FROM files ORDER BY path")  # noqa: S608
+    return map(Facts._make, cursor)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    for setting in (
+        "journal_mode = OFF",
+        "synchronous = OFF",
+        "locking_mode = EXCLUSIVE",
+        f"cache_size = -{_CACHE_KIB}",
+    ):
+        database.execute(f"PRAGMA {setting}")
+    database.executescript(_SCHEMA)
+    return database
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    # There is no journal to roll back from: an error here ends the attempt.
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("COMMIT")
+
+
+def _page(
+    database: sqlite3.Connection, after: str, outcomes: Collection[Outcome]
+) -> Sequence[Facts]:
+    words = [each.value for each in outcomes]
+    # One SELECT for each outcome keeps to the index; the page is the first of all of them.
+    found: list[Facts] = []
+    for word in words or [""]:
+        which = "outcome = ? AND " if word else ""
+        found.extend(
+            map(
+                Facts._make,
+                database.execute(
+                    f"SELECT {COLUMNS} FROM files WHERE {which}path > ? ORDER BY path LIMIT ?",  # noqa: S608
+                    (*([word] if word else []), after, PAGE),
+                ),
+            )
+        )
+    return sorted(found)[:PAGE] if len(words) > 1 else found
