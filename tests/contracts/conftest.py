@@ -16,9 +16,11 @@ from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.store import open_store as open_sql_store
 from cloudcopy.domain.connection import Connection
 from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.keys import KeyId
 from cloudcopy.domain.machine import AccountId, ActualStatus, Announced, Instance, Machine
+from cloudcopy.domain.order import Direction, Order, TransferId
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.domain.transfer import Direction, Order, Transfer, TransferId, accept
+from cloudcopy.domain.transfer import Transfer, accept
 from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
 
@@ -65,7 +67,9 @@ class World:
     connection: Connection
     new_id: Callable[[], str]
 
-    def transfer(self, *, instance: Instance | None = None, remote: str = "data") -> Transfer:
+    def transfer(
+        self, *, instance: Instance | None = None, remote: str = "data", key: str = "key-1"
+    ) -> Transfer:
         order = Order(
             instance=(instance or self.box).id,
             connection=self.connection.id,
@@ -78,6 +82,7 @@ class World:
             TransferId(self.new_id()),
             order,
             account=self.account,
+            key=KeyId(key),
             machine=self.machine.id,
             fence="fence-1",
             at=NOW,

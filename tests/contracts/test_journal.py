@@ -1,17 +1,43 @@
 """What every journal of an agent promises; see `ports.journal`."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.domain.errors import Unavailable
+from cloudcopy.domain.progress import Digests, ErrorGroup, Recheck, Result, Verified
 from cloudcopy.ports.journal import Entry, Journal, Standing
-from cloudcopy.wire.agent import Numbers, Order, Report
+from cloudcopy.wire.agent import Order, Report
 
+RESULT = Result(
+    found=5,
+    copied=1,
+    unchanged=1,
+    failed=1,
+    retried=1,
+    skipped=(("socket", 1),),
+    bytes_copied=2**40,
+    verified=Verified.HASH,
+    hash="md5",
+    by_size_only=1,
+    errors=(ErrorGroup(code="denied", text="ä", cure="ö", count=1, samples=("ü",)),),
+    digests=Digests(files="ab" * 32, leaves=2, source="cd" * 32),
+    recheck=Recheck(files=2, hashed=1, why_not="so"),
+    notes=("ä",),
+    log=("one", "two"),
+    interrupted=True,
+)
+OLD_WORDS = [
+    *("transfer", "attempt", "fence", "want"),
+    *("instance", "direction", "local", "remote", "flags"),
+]
 NOW = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
@@ -26,6 +52,11 @@ def order(transfer: str = "t_1", attempt: int = 1, *, fence: str = "fence") -> O
         local="work/ünï",
         remote="bucket/data",
         flags=["--dry-run"],
+        mode="mirror",
+        verify="size",
+        scope="failed",
+        bwlimit="08:00,1M 18:00,off [Europe/Berlin]",
+        agreed=("ab" * 32, "cd" * 32),
     )
 
 
@@ -43,7 +74,8 @@ def report(
         kind=kind,
         at=at,
         reason="why",
-        result=Numbers(listed=2, copied=1, skipped=[("socket", 1)], notes=["ä"]),
+        result=RESULT,
+        chunks=3,
     )
 
 
@@ -179,6 +211,23 @@ async def test_the_files_are_for_their_owner_only(path: Path) -> None:
         await journal.accept(order())
         modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
     assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+
+
+async def test_an_order_from_before_there_were_modes_is_a_copy_of_everything(path: Path) -> None:
+    old = {"type": "order", **{word: getattr(order(), word) for word in OLD_WORDS}}
+    async with open_journal(path) as journal:
+        await journal.accept(order())
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("UPDATE entries SET wanted = ?", (msgspec.msgpack.encode(old),))
+        (entry,) = await journal.unfinished()
+    found = entry.order
+    assert (found.work, found.mode, found.verify, found.scope) == (
+        "transfer",
+        "copy",
+        "hash",
+        "all",
+    )
+    assert (found.bwlimit, found.agreed, found.local) == ("", None, order().local)
 
 
 async def test_a_file_that_is_no_journal_is_refused_in_words(not_a_journal: Path) -> None:

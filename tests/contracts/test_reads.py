@@ -10,14 +10,15 @@ from cloudcopy.domain.connection import ConnectionId
 from cloudcopy.domain.errors import NotFound
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import InstanceId, MachineId
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Phase, Progress
-from cloudcopy.domain.transfer import Failed, Started, State, Transfer, TransferId, step
+from cloudcopy.domain.transfer import Failed, Started, State, Transfer, step
 from cloudcopy.ports.reads import InstanceSeen, Reads, TransferFilter, TransferSeen
 from cloudcopy.ports.store import Once, OpenStore
 from tests.contracts.conftest import MINE, NOW, THEIRS, World
 
 LATER = NOW + timedelta(minutes=5)
-PROGRESS = Progress(phase=Phase.VERIFYING, files_done=2, files_total=3)
+PROGRESS = Progress(phase=Phase.VERIFYING, copied=2, to_copy=3)
 
 
 async def added(open_store: OpenStore, *transfers: Transfer) -> None:
@@ -29,7 +30,7 @@ async def added(open_store: OpenStore, *transfers: Transfer) -> None:
 async def failed(open_store: OpenStore, was: Transfer) -> Transfer:
     ended = step(was, Failed(LATER, "disk full"))
     async with open_store() as store:
-        assert await store.transfers.save(ended, was=was)
+        assert await store.transfers.save(ended, was=was, at=LATER)
     return ended
 
 
@@ -140,7 +141,7 @@ async def test_live_transfers_of_a_machine_are_oldest_first(
     await failed(open_store, ended)
     running = step(first, Started(LATER))
     async with open_store() as store:
-        await store.transfers.save(running, was=first)
+        await store.transfers.save(running, was=first, at=LATER)
     assert transfers(await reads.live(world.machine.id)) == [running, third]
 
 

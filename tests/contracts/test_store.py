@@ -8,6 +8,7 @@ import pytest
 
 from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.machine import MachineId
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import CurrentFile, Phase, Progress, Result, Verified
 from cloudcopy.domain.transfer import (
     CancelRequested,
@@ -17,7 +18,6 @@ from cloudcopy.domain.transfer import (
     Stopped,
     Succeeded,
     Transfer,
-    TransferId,
     step,
 )
 from cloudcopy.ports.reads import Reads
@@ -26,7 +26,7 @@ from tests.contracts.conftest import MINE, NOW, THEIRS, World
 
 LATER = NOW + timedelta(minutes=5)
 RESULT = Result(
-    listed=3,
+    found=3,
     copied=2,
     skipped=(("symbolic link", 1),),
     bytes_copied=2**40,
@@ -36,8 +36,8 @@ RESULT = Result(
 )
 PROGRESS = Progress(
     phase=Phase.TRANSFERRING,
-    files_done=1,
-    bytes_total=2**41,
+    copied=1,
+    bytes_to_copy=2**41,
     rate=1.5,
     eta_seconds=7,
     current=(CurrentFile("a/ü", 5, -1),),
@@ -55,7 +55,7 @@ async def added(open_store: OpenStore, transfer: Transfer, once: Once | None = N
 
 async def saved(open_store: OpenStore, transfer: Transfer, *, was: Transfer) -> bool:
     async with open_store() as store:
-        return await store.transfers.save(transfer, was=was)
+        return await store.transfers.save(transfer, was=was, at=LATER)
 
 
 async def got(open_store: OpenStore, id: TransferId) -> Transfer:
@@ -81,7 +81,7 @@ async def test_an_exception_takes_back_everything(open_store: OpenStore, world: 
     async def break_off() -> None:
         async with open_store() as store:
             await store.transfers.add(lost, Once())
-            await store.transfers.save(step(kept, Started(LATER)), was=kept)
+            await store.transfers.save(step(kept, Started(LATER)), was=kept, at=LATER)
             await store.connections.remove(world.connection.id)
             raise Broken
 
@@ -118,7 +118,7 @@ async def test_a_transfer_that_was_read_is_held_against_other_writers(
     async with open_store() as store:
         was = await store.transfers.get(transfer.id)
         second = asyncio.create_task(cancel())
-        await store.transfers.save(step(was, Started(LATER)), was=was)
+        await store.transfers.save(step(was, Started(LATER)), was=was, at=LATER)
         order.append("first saved")
     await second
     assert order == ["first saved", "second saw running"]
@@ -334,7 +334,7 @@ async def test_a_new_attempt_begins_without_the_numbers_of_the_last(
     stopped = step(asked, Stopped(LATER))
     async with open_store() as store:
         await store.transfers.note(transfer.id, transfer.fence, PROGRESS, at=LATER)
-        await store.transfers.save(asked, was=transfer)
-        await store.transfers.save(stopped, was=asked)
-        await store.transfers.save(step(stopped, Retried(LATER, "fence-2")), was=stopped)
+        await store.transfers.save(asked, was=transfer, at=LATER)
+        await store.transfers.save(stopped, was=asked, at=LATER)
+        await store.transfers.save(step(stopped, Retried(LATER, "fence-2")), was=stopped, at=LATER)
     assert (await reads.transfer(transfer.id, account=MINE)).progress is None

@@ -2,21 +2,29 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from cloudcopy.adapters.sql.database import open_database
+from cloudcopy.adapters.sql.database import MIGRATIONS, open_database
+from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.tables import accounts, metadata
 from cloudcopy.domain.errors import Unavailable
+from cloudcopy.domain.machine import AccountId
+from cloudcopy.domain.order import Mode, Scope, Verify, Work
+from cloudcopy.domain.transfer import State
+from cloudcopy.ports.reads import TransferFilter
 
 OPEN_IT = """
 import asyncio, pathlib, sys
@@ -46,8 +54,13 @@ async def migrated(path: Path) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-async def schema(connection: AsyncConnection) -> dict[str, str]:
-    return {row.name: row.sql for row in await connection.execute(SCHEMA)}
+async def schema(connection: AsyncConnection) -> dict[str, list[str]]:
+    """The words of each definition, sorted: a column that was added stands behind the
+    constraints, and means the same there."""
+    return {
+        row.name: sorted(filter(None, map(str.strip, re.split(r"[,\n()]", row.sql))))
+        for row in await connection.execute(SCHEMA)
+    }
 
 
 async def test_migrations_make_what_the_tables_say(migrated: AsyncConnection) -> None:
@@ -124,3 +137,54 @@ async def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
     async with engine.connect() as connection:
         assert list(await schema(connection)) == ["transfers"]
     await engine.dispose()
+
+
+FIRST_RELEASE = (
+    "INSERT INTO machines (id, account, name, public_key, epoch, created_at)"
+    " VALUES (1, 1, 'gpu-1', X'00', 1, '2026-01-01 00:00:00.000000')",
+    "INSERT INTO instances (id, account, machine, label, root, actual_status, created_at)"
+    " VALUES (101, 1, 1, 'box', '/srv', 'running', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO connections (id, account, name, cloud_type, root, shown, created_at, removed)"
+    " VALUES (1001, 1, 'store', 's3', '', '{}', '2026-01-01 00:00:00.000000', 0)",
+)
+A_TRANSFER = text(
+    "INSERT INTO transfers (id, account, machine, instance, connection, direction, local, remote,"
+    " flags, state, attempt, fence, created_at, reason, request_digest) VALUES"
+    " (:id, 1, 1, 101, 1001, 'instance_to_cloud', 'a', 'b', '[]', :state, 1, 'f',"
+    " '2026-01-01 00:00:00.000000', '', '')"
+)
+
+
+async def test_what_the_first_release_stored_is_read_and_what_agents_know_keeps_its_turn(
+    path: Path,
+) -> None:
+    states = ("queued", "running", "cancelling", "succeeded", "failed", "cancelled")
+
+    def first_release(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", MIGRATIONS)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST_RELEASE:
+            connection.execute(text(statement))
+        for state in states:
+            connection.execute(A_TRANSFER, {"id": f"t_{state}", "state": state})
+
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async with engine.begin() as connection:
+        await connection.run_sync(first_release)
+    await engine.dispose()
+    async with open_database(path) as database:
+        reads = SqlReads(database)
+        found = [
+            each.transfer for each in await reads.transfers(AccountId(1), TransferFilter(limit=9))
+        ]
+        assert await reads.history(found[0].id) == []
+    assert {each.state: each.admitted for each in found} == {
+        State(state): state in ("queued", "running", "cancelling") for state in states
+    }
+    assert {(each.key, each.bwlimit, each.scope) for each in found} == {("", "", Scope.ALL)}
+    orders = {each.order for each in found}
+    assert {(each.work, each.mode, each.verify, each.agreed) for each in orders} == {
+        (Work.TRANSFER, Mode.COPY, Verify.HASH, None)
+    }

@@ -27,17 +27,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cloudcopy.domain.errors import Unavailable
 
-BUSY_SECONDS: Final = 5  # how long to wait for another process's write
+BUSY_SECONDS: Final = 5.0  # how long to wait for another process's write
 READERS: Final = (
     4  # more do not read faster: sqlite3 holds the interpreter's lock for much of a query
 )
 READER_WAIT_SECONDS: Final = 10
 MIGRATIONS: Final = "cloudcopy.adapters.sql:migrations"
 
-_EVERYWHERE: Final = (
-    f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
-    "PRAGMA foreign_keys = ON",
-)
+_EVERYWHERE: Final = ("PRAGMA foreign_keys = ON",)
 _WRITER: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit is on disk, not only in the kernel
@@ -81,15 +78,20 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, *, busy_seconds: float = BUSY_SECONDS
+) -> AsyncIterator[Database]:
     """Open the file, create it if there is none (for its owner's eyes only), and migrate it.
 
     Several servers may do so at once: one migrates, the others wait for it.
 
+    Args:
+        busy_seconds: How long a write waits for another process's.
+
     Raises:
         Unavailable: it cannot be opened, is no database, or a newer version made it.
     """
-    writes, reads = _engines(path)
+    writes, reads = _engines(path, busy_seconds)
     try:
         await _prepare(path, writes)
         yield Database(writes, reads)
@@ -129,7 +131,7 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _engines(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(path: Path, busy_seconds: float) -> tuple[AsyncEngine, AsyncEngine]:
     url = URL.create("sqlite+aiosqlite", database=str(path))
     writes = create_async_engine(
         url,
@@ -148,8 +150,9 @@ def _engines(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
         skip_autocommit_rollback=True,
         hide_parameters=True,
     )
-    _on_connect(writes, (*_EVERYWHERE, *_WRITER))
-    _on_connect(reads, (*_EVERYWHERE, *_READER))
+    busy = f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}"
+    _on_connect(writes, (busy, *_EVERYWHERE, *_WRITER))
+    _on_connect(reads, (busy, *_EVERYWHERE, *_READER))
 
     @event.listens_for(writes.sync_engine, "begin")
     def begin(connection: Connection) -> None:

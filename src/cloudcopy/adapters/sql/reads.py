@@ -12,9 +12,12 @@ from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import NotFound
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, Machine, MachineId
-from cloudcopy.domain.transfer import TransferId
-from cloudcopy.ports.reads import InstanceSeen, TransferFilter, TransferSeen
+from cloudcopy.domain.order import TransferId, Work
+from cloudcopy.domain.transfer import State
+from cloudcopy.ports.reads import InstanceSeen, Moved, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Sealed
+
+MAX_HISTORY = 500  # changes of state that one question is answered with
 
 _TRANSFERS = (
     select(
@@ -29,8 +32,10 @@ _TRANSFERS = (
     .join(t.machines, t.machines.c.id == t.transfers.c.machine)
 )
 _other = t.transfers.alias()
-_latest = (
-    select(func.max(_other.c.id)).where(_other.c.instance == t.instances.c.id).scalar_subquery()
+_latest = (  # plans and checks copy nothing, and must not pass for a copy that has finished
+    select(func.max(_other.c.id))
+    .where(_other.c.instance == t.instances.c.id, _other.c.work == Work.TRANSFER.value)
+    .scalar_subquery()
 )
 _INSTANCES = (
     select(
@@ -62,6 +67,8 @@ class SqlReads:
         query = _TRANSFERS.where(c.account == account)
         if only.states is not None:
             query = query.where(c.state.in_([state.value for state in only.states]))
+        if only.work is not None:
+            query = query.where(c.work == only.work.value)
         if only.instance is not None:
             query = query.where(c.instance == only.instance)
         if only.connection is not None:
@@ -75,6 +82,31 @@ class SqlReads:
         c = t.transfers.c
         query = _TRANSFERS.where(c.machine == machine, c.state.in_(rows.LIVE)).order_by(c.id)
         return [_transfer(row) for row in await self._all(query)]
+
+    async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:
+        c = t.transfer_events.c
+        query = select(t.transfer_events).where(c.transfer == id, c.number > after)
+        found = await self._all(query.order_by(c.number.desc()).limit(MAX_HISTORY))
+        return [rows.moved(row) for row in reversed(found)]
+
+    async def waiting(self, id: TransferId) -> int:
+        c = t.transfers.c
+        mine = select(c.account).where(c.id == id).scalar_subquery()
+        query = select(func.count().label("ahead")).where(
+            c.account == mine, ~c.admitted, c.state == State.QUEUED.value, c.id < id
+        )
+        return int((await self._all(query))[0]["ahead"])
+
+    async def chunk(self, id: TransferId, attempt: int, number: int) -> bytes | None:
+        c = t.ledger_chunks.c
+        query = select(c.data).where(c.transfer == id, c.attempt == attempt, c.number == number)
+        found = await self._all(query)
+        return found[0][c.data] if found else None
+
+    async def ledgers(self, id: TransferId) -> Sequence[int]:
+        c = t.ledger_chunks.c
+        query = select(c.attempt).where(c.transfer == id).distinct().order_by(c.attempt.desc())
+        return [row[c.attempt] for row in await self._all(query)]
 
     async def connections(self, account: AccountId) -> Sequence[Connection]:
         c = t.connections.c

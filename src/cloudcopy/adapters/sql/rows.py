@@ -18,9 +18,20 @@ from cloudcopy.domain.machine import (
     Machine,
     MachineId,
 )
+from cloudcopy.domain.order import (
+    Agreed,
+    Direction,
+    Mode,
+    Order,
+    Scope,
+    TransferId,
+    Verify,
+    Work,
+)
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Progress, Result
-from cloudcopy.domain.transfer import Direction, Order, State, Transfer, TransferId
+from cloudcopy.domain.transfer import State, Transfer
+from cloudcopy.ports.reads import Moved
 
 LIVE: Final = tuple(state.value for state in State if not state.final)
 
@@ -34,10 +45,15 @@ def transfer(row: RowMapping) -> Transfer:
         local=InstancePath(row[c.local]),
         remote=RemotePath(row[c.remote]),
         flags=Flags.parse(row[c.flags]),
+        work=Work(row[c.work]),
+        mode=Mode(row[c.mode]),
+        verify=Verify(row[c.verify]),
+        agreed=None if row[c.agreed] is None else msgspec.convert(row[c.agreed], Agreed),
     )
     return Transfer(
         id=TransferId(row[c.id]),
         account=AccountId(row[c.account]),
+        key=KeyId(row[c.key]),
         machine=MachineId(row[c.machine]),
         order=order,
         state=State(row[c.state]),
@@ -48,6 +64,9 @@ def transfer(row: RowMapping) -> Transfer:
         ended_at=row[c.ended_at],
         reason=row[c.reason],
         result=None if row[c.result] is None else msgspec.convert(row[c.result], Result),
+        admitted=row[c.admitted],
+        scope=Scope(row[c.scope]),
+        bwlimit=row[c.bwlimit],
     )
 
 
@@ -57,7 +76,7 @@ def progress(row: RowMapping) -> Progress | None:
     return None if kept is None else msgspec.convert(kept, Progress)
 
 
-def as_json(numbers: Progress | Result | None) -> Any:
+def as_json(numbers: Progress | Result | Agreed | None) -> Any:
     """What a JSON column takes; `msgspec.convert` reads it back."""
     return None if numbers is None else msgspec.to_builtins(numbers)
 
@@ -74,6 +93,11 @@ def ordered(transfer: Transfer) -> Mapping[str, object]:
         "local": transfer.order.local.value,
         "remote": transfer.order.remote.value,
         "flags": transfer.order.flags.words(),
+        "work": transfer.order.work.value,
+        "mode": transfer.order.mode.value,
+        "verify": transfer.order.verify.value,
+        "agreed": as_json(transfer.order.agreed),
+        "key": transfer.key,
         "created_at": transfer.created_at,
     }
 
@@ -88,7 +112,21 @@ def standing(transfer: Transfer) -> Mapping[str, object]:
         "ended_at": transfer.ended_at,
         "reason": transfer.reason,
         "result": as_json(transfer.result),
+        "admitted": transfer.admitted,
+        "scope": transfer.scope.value,
+        "bwlimit": transfer.bwlimit,
     }
+
+
+def moved(row: RowMapping) -> Moved:
+    c = t.transfer_events.c
+    return Moved(
+        number=row[c.number],
+        at=row[c.at],
+        state=State(row[c.state]),
+        attempt=row[c.attempt],
+        reason=row[c.reason],
+    )
 
 
 def connection(row: RowMapping) -> Connection:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cloudcopy.adapters.sql.connections import SqlConnections
 from cloudcopy.adapters.sql.database import Database
 from cloudcopy.adapters.sql.keys import SqlKeys
+from cloudcopy.adapters.sql.ledgers import SqlLedgers
 from cloudcopy.adapters.sql.machines import SqlMachines
 from cloudcopy.adapters.sql.transfers import SqlTransfers
 
@@ -14,6 +15,7 @@ from cloudcopy.adapters.sql.transfers import SqlTransfers
 @dataclass(frozen=True, slots=True)
 class SqlStore:
     transfers: SqlTransfers
+    ledgers: SqlLedgers
     connections: SqlConnections
     machines: SqlMachines
     keys: SqlKeys
@@ -28,6 +30,7 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
     async with database.write() as connection:
         yield SqlStore(
             transfers=SqlTransfers(connection),
+            ledgers=SqlLedgers(connection),
             connections=SqlConnections(connection),
             machines=SqlMachines(connection),
             keys=SqlKeys(connection),

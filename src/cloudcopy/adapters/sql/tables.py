@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     not_,
 )
 
@@ -160,6 +161,14 @@ transfers: Final = Table(
     Column("idempotency_key", Text),
     Column("request_digest", Text, nullable=False),
     Column("live_order", Text),  # digest of the order while the transfer is live, else NULL
+    Column("key", Text, nullable=False, server_default=""),
+    Column("admitted", Boolean, nullable=False, server_default=false()),
+    Column("bwlimit", Text, nullable=False, server_default=""),
+    Column("scope", Text, nullable=False, server_default="all"),
+    Column("work", Text, nullable=False, server_default="transfer"),
+    Column("mode", Text, nullable=False, server_default="copy"),
+    Column("verify", Text, nullable=False, server_default="hash"),
+    Column("agreed", JSON(none_as_null=True)),
     UniqueConstraint("account", "idempotency_key"),
     UniqueConstraint("account", "live_order"),
     Index(None, "account", "id"),  # lists, newest first
@@ -167,4 +176,29 @@ transfers: Final = Table(
     Index(None, "machine", "state"),  # what is live, of each
     Index(None, "instance", "state"),
     Index(None, "connection", "state"),
+    Index(  # who has a turn and who waits for one, by lane: see `turns`
+        None, "account", "admitted", "state", "connection", "instance", "key", "id"
+    ),
+)
+
+transfer_events: Final = Table(
+    "transfer_events",
+    metadata,
+    Column("transfer", ForeignKey("transfers.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # counts from 1 in each transfer
+    Column("at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_chunks: Final = Table(
+    "ledger_chunks",
+    metadata,
+    Column("transfer", ForeignKey("transfers.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),  # counts from 0
+    Column("rows", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )

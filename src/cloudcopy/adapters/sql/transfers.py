@@ -4,22 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, insert, select, update
+from sqlalchemy import Column, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudcopy.adapters.sql import rows
 from cloudcopy.adapters.sql.database import insert_if_new
-from cloudcopy.adapters.sql.tables import transfers
+from cloudcopy.adapters.sql.tables import transfer_events, transfers
+from cloudcopy.adapters.sql.turns import give_turns
 from cloudcopy.domain.connection import ConnectionId
 from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
-from cloudcopy.domain.transfer import Transfer, TransferId
+from cloudcopy.domain.transfer import Transfer
+from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.store import Once
 
 # Built once: building costs more than running.
 _ADD: Final = insert(transfers)
 _ADD_IF_NEW: Final = insert_if_new(transfers)
+_e: Final = transfer_events.c
+_NEXT: Final = (
+    select(func.coalesce(func.max(_e.number), 0) + 1)
+    .where(_e.transfer == bindparam("of"))
+    .scalar_subquery()
+)
+_REMEMBER: Final = insert(transfer_events).values(number=_NEXT)
 
 
 class SqlTransfers:
@@ -38,12 +48,25 @@ class SqlTransfers:
         }
         if once.key is not None or once.order is not None:
             if (await self._connection.execute(_ADD_IF_NEW, row)).rowcount == 1:
+                await self._remember(transfer, at=transfer.created_at)
                 return transfer
             repeated = await self._repeated(transfer.account, once)
             if repeated is not None:
                 return repeated
         await self._connection.execute(_ADD, row)
+        await self._remember(transfer, at=transfer.created_at)
         return transfer
+
+    async def _remember(self, transfer: Transfer, *, at: datetime) -> None:
+        event = {
+            "of": transfer.id,
+            "transfer": transfer.id,
+            "at": at,
+            "state": transfer.state.value,
+            "attempt": transfer.attempt,
+            "reason": transfer.reason,
+        }
+        await self._connection.execute(_REMEMBER, event)
 
     async def _repeated(self, account: AccountId, once: Once) -> Transfer | None:
         c = transfers.c
@@ -74,7 +97,7 @@ class SqlTransfers:
             raise NotFound("transfer", id)
         return rows.transfer(row)
 
-    async def save(self, transfer: Transfer, *, was: Transfer) -> bool:
+    async def save(self, transfer: Transfer, *, was: Transfer, at: datetime) -> bool:
         c = transfers.c
         saving = (
             update(transfers)
@@ -86,12 +109,16 @@ class SqlTransfers:
             )
             .values(**rows.standing(transfer))
         )
-        if transfer.state.final or transfer.want == "stop":
+        if transfer.state.final or transfer.want != "run":
             # The same order from now on is a new wish: this one will not be carried out.
             saving = saving.values(live_order=None)
         if transfer.attempt != was.attempt:  # the numbers were the other attempt's
             saving = saving.values(progress=None, progress_at=None)
-        return (await self._connection.execute(saving)).rowcount == 1
+        if (await self._connection.execute(saving)).rowcount != 1:
+            return False
+        if transfer.state is not was.state:
+            await self._remember(transfer, at=at)
+        return True
 
     async def live(self, machine: MachineId) -> Sequence[Transfer]:
         return await self._live_by(transfers.c.machine, machine)
@@ -109,6 +136,15 @@ class SqlTransfers:
             .order_by(transfers.c.id)
         )
         return [rows.transfer(row) for row in found.mappings()]
+
+    async def turns(self, account: AccountId, limits: Limits) -> Sequence[MachineId]:
+        return await give_turns(self._connection, account, limits)
+
+    async def limit(self, id: TransferId, bwlimit: str) -> None:
+        c = transfers.c
+        await self._connection.execute(
+            update(transfers).where(c.id == id, c.state.in_(rows.LIVE)).values(bwlimit=bwlimit)
+        )
 
     async def note(self, id: TransferId, fence: str, progress: Progress, *, at: datetime) -> None:
         c = transfers.c
