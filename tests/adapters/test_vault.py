@@ -4,6 +4,7 @@ import stat
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloudcopy.adapters.vault import FileVault
 from cloudcopy.domain.errors import Unavailable
@@ -62,3 +63,20 @@ def test_digests_differ_by_purpose_and_key():
     assert len(digests) == 4
     assert one.same(one.digest("a", "x"), one.digest("a", "x"))
     assert not one.same(one.digest("a", "x"), one.digest("a", "y"))
+
+
+def test_a_signature_is_that_of_the_public_key_and_of_one_message():
+    vault, other = FileVault(b"1" * 32), FileVault(b"2" * 32)
+    signature = vault.sign(b"said")
+    assert (len(vault.public_key), len(signature)) == (32, 64)
+    assert vault.verify(vault.public_key, b"said", signature)
+    assert not vault.verify(vault.public_key, b"unsaid", signature)
+    assert not vault.verify(other.public_key, b"said", signature)
+
+
+def test_the_signing_key_lasts_as_long_as_the_master_key_and_serves_nothing_else(tmp_path):
+    path = tmp_path / "master.key"
+    vault, again = FileVault.at(path), FileVault.at(path)
+    assert (vault.public_key, vault.sign(b"m")) == (again.public_key, again.sign(b"m"))
+    master = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    assert master.public_key().public_bytes_raw() != vault.public_key

@@ -20,12 +20,15 @@ from cloudcopy.domain.connection import Backend, NewConnection
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
+from cloudcopy.domain.order import Direction, Mode, Order, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.domain.transfer import Direction, Order, Transfer
+from cloudcopy.domain.transfer import Transfer
+from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.store import Store
 from cloudcopy.wire import agent as wire
 
 CALLER = Caller(AccountId(1), KeyId("test"))
+LIMITS = Limits(account=4, connection=4, instance=4)
 
 
 @dataclass
@@ -71,8 +74,16 @@ class Plane:
             direction=changes.get("direction", Direction.TO_CLOUD),
             local=InstancePath.parse(local, field="src"),
             remote=RemotePath.parse(remote, field="dst"),
-            flags=Flags(),
+            flags=changes.get("flags", Flags()),
+            work=changes.get("work", Work.TRANSFER),
+            mode=changes.get("mode", Mode.COPY),
         )
+
+    async def connect(self, name: str) -> int:
+        """One more connection, to the same store."""
+        secrets = {"access_key_id": "A", "secret_access_key": "S"}
+        new = NewConnection.parse(name, "s3", secrets)
+        return (await connections.create(new, caller=CALLER, desk=self.connections)).id
 
     async def submit(self, **rest) -> Transfer:
         order = self.order(**{k: rest.pop(k) for k in ("local", "remote") if k in rest})
@@ -97,6 +108,7 @@ class Plane:
             open_store=self.open_store,
             bus=self.bus,
             now=self.now,
+            limits=LIMITS,
         )
 
 
@@ -112,7 +124,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
         def now() -> datetime:
             return made[0].time if made else time
 
-        machine_desk = machines.Desk(opened, vault, bus, now)
+        machine_desk = machines.Desk(opened, vault, bus, now, LIMITS)
         connection_desk = connections.Desk(opened, SqlReads(database), vault, probe, now)
         token, _ = await machines.invite(caller=CALLER, desk=machine_desk)
         machine = await machines.enrol(token, public_key=b"p" * 32, name="gpu-1", desk=machine_desk)
@@ -131,7 +143,13 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
                 probe=probe,
                 time=time,
                 transfers=transfers.Desk(
-                    opened, bus, now, lambda: f"{next(ids):04}", lambda: f"fence-{next(ids)}"
+                    opened,
+                    SqlReads(database),
+                    bus,
+                    now,
+                    lambda: f"{next(ids):04}",
+                    lambda: f"fence-{next(ids)}",
+                    LIMITS,
                 ),
                 connections=connection_desk,
                 machines=machine_desk,

@@ -8,9 +8,10 @@ import pytest
 from cloudcopy.control import machines, queries, reports, transfers
 from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.machine import MachineId
+from cloudcopy.domain.progress import Phase, Progress
 from cloudcopy.domain.transfer import IllegalMove, State
 from cloudcopy.wire import agent as wire
-from tests.control.conftest import CALLER, Plane
+from tests.control.conftest import CALLER, LIMITS, Plane
 
 
 async def test_a_submitted_transfer_is_what_its_machine_is_told(plane: Plane):
@@ -178,6 +179,16 @@ async def test_credentials_go_to_the_machine_of_a_live_attempt_only(plane: Plane
     assert isinstance(await grant(plane, transfer), wire.BackendRefused)
 
 
+async def test_credentials_are_not_for_one_that_waits_for_its_turn_or_is_paused(plane: Plane):
+    made = [await plane.submit(local=f"data{number}") for number in range(LIMITS.account + 1)]
+    assert isinstance(await grant(plane, made[-1]), wire.BackendRefused)
+    await transfers.pause(made[0].id, caller=CALLER, desk=plane.transfers)
+    assert isinstance(await grant(plane, made[0]), wire.BackendGranted)  # it may be running
+    await plane.report(made[0], "stopped")
+    assert isinstance(await grant(plane, made[0]), wire.BackendRefused)
+    assert isinstance(await grant(plane, made[-1]), wire.BackendGranted)
+
+
 async def test_progress_is_shown_at_once_and_kept_only_when_asked(plane: Plane):
     transfer = await plane.submit()
     await plane.report(transfer, "started")
@@ -187,8 +198,7 @@ async def test_progress_is_shown_at_once_and_kept_only_when_asked(plane: Plane):
             transfer=transfer.id,
             attempt=1,
             fence=transfer.fence,
-            phase="transferring",
-            bytes_done=done,
+            progress=Progress(phase=Phase.TRANSFERRING, bytes_copied=done),
         )
         await reports.note(
             told, open_store=plane.open_store, bus=plane.bus, now=plane.now, keep=keep
@@ -200,6 +210,6 @@ async def test_progress_is_shown_at_once_and_kept_only_when_asked(plane: Plane):
     shown = plane.bus.latest(transfer.id)
     assert stored is not None
     assert shown is not None
-    assert (stored.bytes_done, shown.bytes_done) == (1, 2)
+    assert (stored.bytes_copied, shown.bytes_copied) == (1, 2)
     await plane.report(transfer, "succeeded")
     assert plane.bus.latest(transfer.id) is None

@@ -1,7 +1,9 @@
 """Which unfinished uploads are swept, and when they are left alone."""
 
 from cloudcopy.control import sweeps
-from cloudcopy.domain.transfer import Direction, Transfer
+from cloudcopy.domain.order import Direction
+from cloudcopy.domain.progress import Result
+from cloudcopy.domain.transfer import Transfer
 from cloudcopy.wire import agent as wire
 from tests.control.conftest import CALLER, Plane
 
@@ -13,7 +15,7 @@ async def sweep(plane: Plane, transfer: Transfer, *, kind="failed", interrupted=
         fence=transfer.fence,
         kind=kind,
         at=plane.time,
-        result=wire.Numbers(interrupted=interrupted),
+        result=Result(interrupted=interrupted),
     )
     return await sweeps.before(
         report,
@@ -66,3 +68,17 @@ async def test_a_download_sweeps_nothing(plane: Plane):
     order = plane.order(direction=Direction.TO_INSTANCE)
     transfer = await transfers.submit(order, caller=CALLER, desk=plane.transfers)
     assert await sweep(plane, transfer) == 0
+
+
+async def test_what_writes_nothing_sweeps_nothing_and_holds_up_no_sweep(plane: Plane):
+    from dataclasses import replace
+
+    from cloudcopy.control import transfers
+    from cloudcopy.domain.order import Work
+
+    transfer = await plane.submit()
+    for work in (Work.PLAN, Work.CHECK):
+        order = replace(plane.order(local="other"), work=work)
+        other = await transfers.submit(order, caller=CALLER, desk=plane.transfers)
+        assert await sweep(plane, other) == 0
+    assert await sweep(plane, transfer) == 1

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -79,6 +82,16 @@ class FileVault:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+    @property
+    def public_key(self) -> bytes:
+        return self._signer().public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._signer().sign(message)
+
+    def _signer(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._derived("sign receipts"))
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -21,17 +22,19 @@ from cloudcopy.adapters.rclone.engine import RcloneEngine
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.agent.attempt import Bench
-from cloudcopy.agent.grants import Grants
 from cloudcopy.agent.outbox import Outbox
+from cloudcopy.agent.questions import Questions
+from cloudcopy.agent.shipping import Shipping
 from cloudcopy.agent.worker import Worker
 from cloudcopy.compose.identity import Identity, hold, identity
 from cloudcopy.compose.settings import AgentSettings, private_directory
-from cloudcopy.domain.errors import Forbidden
+from cloudcopy.domain.errors import Forbidden, Unavailable
 from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.wire import agent as wire
 
 log = structlog.get_logger()
 
+DAY_SECONDS: Final = 24 * 3600.0
 AGAIN_SECONDS: Final = 20.0  # how long an acknowledgement may take before we say it again
 FIRST_WAIT: Final = 0.1  # before the first reconnection; doubles up to the last
 LAST_WAIT: Final = 15.0
@@ -65,12 +68,15 @@ async def run(
         )
         async with open_journal(directory / "journal.db") as journal:
             outbox = Outbox()
+            work_dir = private_directory(directory / "work")
             bench = Bench(
                 roots=settings.instances,
                 journal=journal,
-                engine=await _engine(settings, directory),
+                engine=await _engine(settings, work_dir),
                 outbox=outbox,
-                grants=Grants(outbox),
+                questions=Questions(outbox),
+                shipping=Shipping(outbox, work_dir / "ledgers"),
+                work_dir=work_dir,
                 now=system.utc_now,
             )
             await _work(settings, me, bench, stop, connected)
@@ -78,11 +84,11 @@ async def run(
         os.close(lock)
 
 
-async def _engine(settings: AgentSettings, directory: Path) -> RcloneEngine:
+async def _engine(settings: AgentSettings, work_dir: Path) -> RcloneEngine:
     tools = settings.tools
-    work_dir = private_directory(directory / "work")
     # Run directories of copies that died with an earlier agent; nothing of ours runs yet.
-    await asyncio.to_thread(shutil.rmtree, work_dir / "run", ignore_errors=True)
+    for leftover in ("run", "only"):
+        await asyncio.to_thread(shutil.rmtree, work_dir / leftover, ignore_errors=True)
     sandbox = await choose(
         bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox
     )
@@ -92,6 +98,9 @@ async def _engine(settings: AgentSettings, directory: Path) -> RcloneEngine:
         binary=await find(tools.rclone),
         work_dir=work_dir,
         local_store=settings.local_store,
+        sleep=asyncio.sleep,
+        random=random.random,
+        monotonic=time.monotonic,
     )
 
 
@@ -102,16 +111,27 @@ async def _work(
         worker = Worker(bench, asyncio.Semaphore(settings.copies), copies.create_task)
         await worker.recover()
         talking = asyncio.create_task(_stay_connected(settings, me, worker, connected))
+        pruning = asyncio.create_task(_prune(worker))
         asked = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({talking, asked}, return_when=asyncio.FIRST_COMPLETED)
             if talking.done():
                 talking.result()
         finally:
-            talking.cancel()
-            asked.cancel()
-            await asyncio.gather(talking, asked, return_exceptions=True)
+            for each in (talking, pruning, asked):
+                each.cancel()
+            await asyncio.gather(talking, pruning, asked, return_exceptions=True)
             worker.abandon()
+
+
+async def _prune(worker: Worker) -> None:
+    """Each day, for an agent that runs for months."""
+    while True:
+        await asyncio.sleep(DAY_SECONDS)
+        try:
+            await worker.prune()
+        except Unavailable as error:
+            log.warning("the journal could not be pruned", reason=str(error))
 
 
 async def _stay_connected(

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -23,9 +23,13 @@ from cloudcopy.compose.settings import (
     Tools,
     address,
     instances,
+    limits,
     machine_name,
 )
 from cloudcopy.domain.errors import CloudCopyError, Invalid, first
+from cloudcopy.domain.turns import Limits
+
+DEFAULT: Final = Limits()
 
 Instances = Annotated[
     tuple[str, ...],
@@ -44,6 +48,15 @@ LocalStore = Annotated[
 ]
 PublicUrl = Annotated[
     str, Parameter(name="--public-url", help="This server's address behind a proxy.")
+]
+MaxPerAccount = Annotated[
+    int, Parameter(name="--max-per-account", help="Copies of one account at once; others queue.")
+]
+MaxPerConnection = Annotated[
+    int, Parameter(name="--max-per-connection", help="The same for each connection.")
+]
+MaxPerInstance = Annotated[
+    int, Parameter(name="--max-per-instance", help="The same for each instance.")
 ]
 Rclone = Annotated[
     Path | None, Parameter(name="--rclone", help="An rclone instead of the packaged one.")
@@ -73,6 +86,9 @@ def up(
     print_key: Annotated[
         bool, Parameter(negative=(), help="Make and print a new API key.")
     ] = False,
+    max_per_account: MaxPerAccount = DEFAULT.account,
+    max_per_connection: MaxPerConnection = DEFAULT.connection,
+    max_per_instance: MaxPerInstance = DEFAULT.instance,
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -92,6 +108,11 @@ def up(
                 data_dir=home,
                 host=host,
                 port=port,
+                limits=limits(
+                    account=max_per_account,
+                    connection=max_per_connection,
+                    instance=max_per_instance,
+                ),
                 tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
             ),
             instances=roots,
@@ -113,6 +134,9 @@ def server(
     print_key: Annotated[
         bool, Parameter(negative=(), help="Make and print a new API key.")
     ] = False,
+    max_per_account: MaxPerAccount = DEFAULT.account,
+    max_per_connection: MaxPerConnection = DEFAULT.connection,
+    max_per_instance: MaxPerInstance = DEFAULT.instance,
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -129,6 +153,11 @@ def server(
             host=host,
             port=port,
             public_url=public_url,
+            limits=limits(
+                account=max_per_account,
+                connection=max_per_connection,
+                instance=max_per_instance,
+            ),
             tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
         )
         async with servers.services(settings, asyncio.Event()) as found:

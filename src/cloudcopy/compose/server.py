@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -22,7 +23,7 @@ from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.store import open_store
 from cloudcopy.adapters.vault import FileVault
 from cloudcopy.compose.settings import ServerSettings, private_directory
-from cloudcopy.control import connections, keys, machines, queries, transfers
+from cloudcopy.control import connections, keys, ledgers, machines, queries, transfers
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
@@ -31,6 +32,9 @@ from cloudcopy.wire.agent import MAX_FRAME_BYTES
 
 log = structlog.get_logger()
 
+DAY_SECONDS: Final = 24 * 3600.0
+LEDGERS_KEPT: Final = timedelta(days=30)  # after the end of their transfer
+STALLED_MILLISECONDS: Final = 60_000
 BACKLOG: Final = 2048  # uvicorn's own default
 OWNER = AccountId(1)  # made by the first migration
 
@@ -58,9 +62,11 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             probe=probe,
             now=now,
             new_nonce=system.new_nonce,
-            transfers=transfers.Desk(opened, bus, now, system.new_ulid, system.new_fence),
+            transfers=transfers.Desk(
+                opened, reads, bus, now, system.new_ulid, system.new_fence, settings.limits
+            ),
             connections=connections.Desk(opened, reads, vault, probe, now),
-            machines=machines.Desk(opened, vault, bus, now),
+            machines=machines.Desk(opened, vault, bus, now, settings.limits),
             keys=keys.Desk(opened, reads, vault, now),
             queries=queries.Desk(reads, bus, vault, now),
             public_url=settings.public_url.rstrip("/"),
@@ -78,6 +84,8 @@ def listening(settings: ServerSettings) -> socket.socket:
     # Named as TCP, or asyncio leaves Nagle's algorithm on and each small reply waits 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # A reader that takes nothing for so long is gone; accepted sockets inherit it.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)
     try:
         bound.bind((settings.host, settings.port))
         bound.listen(BACKLOG)  # from now on a request waits rather than being refused
@@ -126,11 +134,28 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     stopping = asyncio.create_task(stop.wait())
+    pruning = asyncio.create_task(_prune(found))
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    pruning.cancel()
+    await asyncio.gather(pruning, return_exceptions=True)
     found.closing.set()
     server.should_exit = True
     await serving
+
+
+async def _prune(found: Services) -> None:
+    """Forget old ledgers, now and each day, a few chunks in each transaction."""
+    while True:
+        try:
+            pruned = await ledgers.prune(
+                before=found.now() - LEDGERS_KEPT, open_store=found.open_store
+            )
+            if pruned:
+                log.info("old ledgers forgotten", chunks=pruned)
+        except Unavailable as error:
+            log.warning("old ledgers could not be forgotten", reason=str(error))
+        await asyncio.sleep(DAY_SECONDS)
 
 
 async def first_key(found: Services, *, again: bool) -> str | None:

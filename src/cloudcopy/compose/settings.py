@@ -9,9 +9,11 @@ from typing import Final
 
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import checked_label
+from cloudcopy.domain.turns import Limits
 
 DEFAULT_DATA_DIR: Final = Path("~/.cloudcopy")
 DEFAULT_LISTEN: Final = "127.0.0.1:8420"
+MOST_AT_ONCE: Final = 10_000
 DEFAULT_COPIES: Final = 4  # at once on one machine: more share the same disk and network
 
 
@@ -42,12 +44,14 @@ class ServerSettings:
     Attributes:
         host, port: Where it listens; port 0 takes a free one.
         public_url: What result URLs begin with, for servers behind a proxy.
+        limits: How many transfers may have their turn at once.
     """
 
     data_dir: Path
     host: str
     port: int
     public_url: str = ""
+    limits: Limits = field(default_factory=Limits)
     tools: Tools = field(default_factory=Tools)
 
 
@@ -104,6 +108,18 @@ def instances(words: Sequence[str]) -> dict[str, Path]:
         missing = next(iter(roots.values()))
         raise Invalid("--instance", f"{missing} is not a directory", next=("Create it first.",))
     return roots
+
+
+def limits(*, account: int, connection: int, instance: int) -> Limits:
+    """Raises Invalid where one is not a whole number above 0."""
+    for option, value in (
+        ("--max-per-account", account),
+        ("--max-per-connection", connection),
+        ("--max-per-instance", instance),
+    ):
+        if not 1 <= value <= MOST_AT_ONCE:
+            raise Invalid(option, f"must be 1 to {MOST_AT_ONCE}")
+    return Limits(account=account, connection=connection, instance=instance)
 
 
 def private_directory(path: Path) -> Path:

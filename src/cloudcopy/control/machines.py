@@ -16,6 +16,7 @@ from cloudcopy.domain.machine import (
     checked_label,
 )
 from cloudcopy.domain.transfer import GivenUp, step
+from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.reads import Reads
@@ -36,6 +37,7 @@ class Desk:
     vault: Vault
     bus: Bus
     now: Clock
+    limits: Limits
 
 
 async def invite(*, caller: Caller, desk: Desk) -> tuple[str, datetime]:
@@ -151,11 +153,16 @@ async def give_up(id: MachineId, *, caller: Caller, desk: Desk) -> int:
     Raises:
         NotFound: the machine is not the caller's.
     """
+    event = GivenUp(desk.now())
+    ended = []
     async with desk.open_store() as store:
         await store.machines.get(id, account=caller.account)
-        ended = [
-            await store.transfers.save(step(was, GivenUp(desk.now())), was=was)
-            for was in await store.transfers.live(id)
-        ]
-    desk.bus.ring(id)
-    return sum(ended)
+        for was in await store.transfers.live(id):
+            if await store.transfers.save(step(was, event), was=was, at=event.at):
+                ended.append(was.id)
+        turns = await store.transfers.turns(caller.account, desk.limits)
+    for machine in dict.fromkeys([id, *turns]):
+        desk.bus.ring(machine)
+    for each in ended:
+        desk.bus.moved(each)
+    return len(ended)

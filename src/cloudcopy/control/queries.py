@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from cloudcopy.control import status
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller, Key
 from cloudcopy.domain.machine import MAX_ID, InstanceId, Machine, MachineId
-from cloudcopy.domain.progress import proportion
-from cloudcopy.domain.transfer import State, Transfer, TransferId
+from cloudcopy.domain.order import TransferId, Work
+from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
-from cloudcopy.ports.reads import InstanceSeen, Reads, TransferFilter, TransferSeen
+from cloudcopy.ports.reads import InstanceSeen, Moved, Reads, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Vault
 
 SILENT_AFTER: Final = timedelta(seconds=60)  # three of the agent's ~20 s rounds
 RESULT_LIFE: Final = timedelta(hours=24)  # after the end; clients read within seconds
 MAX_PAGE: Final = 200
-FINISHED: Final = "Cloud Copy Operation Finished"  # what both public CLIs tell people to wait for
 _RESULT: Final = "result-url"
 
 
@@ -37,9 +37,32 @@ class Desk:
     now: Clock
 
 
-async def transfer(id: TransferId, *, caller: Caller, desk: Desk) -> TransferSeen:
-    """Raises NotFound."""
-    return _fresh(await desk.reads.transfer(id, account=caller.account), desk)
+async def transfer(
+    id: TransferId, *, caller: Caller, desk: Desk, work: Work | None = None
+) -> TransferSeen:
+    """One transfer; with `work`, one of that kind.
+
+    Raises:
+        NotFound: there is none, or it is of another kind.
+    """
+    seen = await desk.reads.transfer(id, account=caller.account)
+    if work is not None and seen.transfer.order.work is not work:
+        raise NotFound(work, id[:80])
+    return _fresh(seen, desk)
+
+
+async def ahead(seen: TransferSeen, *, desk: Desk) -> int | None:
+    """How many wait for their turn before it; None when it does not wait."""
+    each = seen.transfer
+    if each.state is not State.QUEUED or each.admitted:
+        return None
+    return await desk.reads.waiting(each.id)
+
+
+async def moves(id: TransferId, *, after: int, desk: Desk) -> Sequence[Moved]:
+    """The changes of state above number `after`, oldest first. The caller has proven that the
+    transfer is theirs."""
+    return await desk.reads.history(id, after=after)
 
 
 async def transfers(
@@ -122,31 +145,6 @@ def silent(seen_at: datetime | None, *, now: Clock) -> bool:
     return seen_at is None or now() - seen_at > SILENT_AFTER
 
 
-def status_msg(seen: TransferSeen | None) -> str:
-    """The state of an instance's latest copy in the compatible API's words, state first."""
-    if seen is None:
-        return ""
-    match seen.transfer.state:
-        case State.SUCCEEDED:
-            return FINISHED
-        case State.FAILED:
-            return f"Cloud Copy Operation Failed: {seen.transfer.reason}".replace(
-                FINISHED, "it finished"
-            )
-        case State.CANCELLED:
-            return "Cloud Copy Operation Canceled"
-        case State.CANCELLING:
-            return "Cloud Copy: canceling"
-        case State.QUEUED:
-            return "Cloud Copy: queued"
-        case State.RUNNING:
-            numbers = seen.progress
-            if numbers is None or not numbers.bytes_total:
-                return "Cloud Copy: 0%"
-            done = proportion(numbers.bytes_done, numbers.bytes_total)
-            return f"Cloud Copy: {numbers.percent}% {done}"
-
-
 def result_token(transfer: Transfer, *, vault: Vault) -> str:
     """The unguessable end of the transfer's result URL; the same each time."""
     return f"{transfer.id}.{vault.digest(_RESULT, transfer.id)[:24].hex()}"
@@ -169,18 +167,7 @@ async def result_text(token: str, *, desk: Desk) -> str:
         raise _no_result() from None
     if found.ended_at is None or desk.now() - found.ended_at > RESULT_LIFE:
         raise _no_result()
-    return _told(found)
-
-
-def _told(found: Transfer) -> str:
-    headline = {
-        State.SUCCEEDED: FINISHED,
-        State.FAILED: f"Cloud Copy Operation Failed: {found.reason}",
-    }.get(found.state, "Cloud Copy Operation Canceled")
-    lines = [headline]
-    if found.result:
-        lines += [found.result.summary, *found.result.notes]
-    return "\n".join(lines) + "\n"
+    return status.outcome(found)
 
 
 def _no_result() -> NotFound:

@@ -5,25 +5,41 @@ or a defect. What is not acknowledged is repeated, so an answer of "no" here wou
 make the agent say it again.
 """
 
-from typing import Final
+import re
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from math import isfinite
+from typing import Any, Final
 
 import structlog
 
 from cloudcopy.control import connections
 from cloudcopy.domain.errors import NotFound, Rejected
 from cloudcopy.domain.machine import MachineId
-from cloudcopy.domain.progress import CurrentFile, Phase, Progress, Result, Verified
+from cloudcopy.domain.order import TransferId
+from cloudcopy.domain.progress import (
+    MAX_GROUPS,
+    MAX_SAMPLES,
+    CurrentFile,
+    Digests,
+    ErrorGroup,
+    Progress,
+    Result,
+)
 from cloudcopy.domain.transfer import (
     Event,
     Failed,
     IllegalMove,
+    PartlyDone,
     Started,
+    State,
     Stopped,
     Succeeded,
     Transfer,
-    TransferId,
     step,
 )
+from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.reads import Reads
@@ -37,15 +53,28 @@ MAX_REASON: Final = 2_000  # characters; a reason is a sentence or two
 MAX_NOTES: Final = 20
 MAX_LOG: Final = 40
 MAX_LIVE_LOG: Final = 10
+MAX_CURRENT: Final = 64
+MAX_NAME: Final = 80
+MAX_COUNT: Final = 2**53 - 1  # what canonical JSON can write exactly
+_COUNTS: Final = tuple(each.name for each in fields(Result) if each.type is int)
+_PROGRESS_COUNTS: Final = tuple(each.name for each in fields(Progress) if each.type is int)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 async def apply(
-    report: wire.Report, *, machine: MachineId, open_store: OpenStore, bus: Bus, now: Clock
+    report: wire.Report,
+    *,
+    machine: MachineId,
+    open_store: OpenStore,
+    bus: Bus,
+    now: Clock,
+    limits: Limits,
 ) -> Transfer | None:
     """Apply one report and return the transfer it ended, if it ended one.
 
     Times are the server's: a host's clock may be anywhere.
     """
+    at = now()
     async with open_store() as store:
         try:
             was = await store.transfers.get(TransferId(report.transfer))
@@ -54,7 +83,7 @@ async def apply(
         if (was.machine, was.attempt, was.fence) != (machine, report.attempt, report.fence):
             return None
         try:
-            transfer = step(was, _event(report, now))
+            transfer = step(was, _event(report, at))
         except IllegalMove:
             log.error(
                 "report refused: a defect in the agent or here",
@@ -64,44 +93,76 @@ async def apply(
                 kind=report.kind,
             )
             return None
-        if transfer is was or not await store.transfers.save(transfer, was=was):
+        if transfer is was or not await store.transfers.save(transfer, was=was, at=at):
             return None
-    if transfer.state.final:
+        turns: Sequence[MachineId] = ()
+        if was.admitted and not transfer.admitted:
+            turns = await store.transfers.turns(was.account, limits)
+    for each in turns:
+        bus.ring(each)
+    bus.moved(transfer.id)
+    if transfer.state.final or transfer.state is State.PAUSED:
         bus.forget(transfer.id)
-        return transfer
-    return None
+    return transfer if transfer.state.final else None
 
 
-def _event(report: wire.Report, now: Clock) -> Event:
+def _event(report: wire.Report, at: datetime) -> Event:
     reason = report.reason[:MAX_REASON]
-    result = _result(report.result) if report.result else None
+    result = bounded(report.result) if report.result else None
     match report.kind:
         case "started":
-            return Started(now())
+            return Started(at)
         case "succeeded":
-            return Succeeded(now(), result or Result())
+            return Succeeded(at, result or Result())
+        case "partial":
+            return PartlyDone(at, reason or "the agent gave no reason", result or Result())
         case "failed":
-            return Failed(now(), reason or "the agent gave no reason", result)
+            return Failed(at, reason or "the agent gave no reason", result)
         case "stopped":
-            return Stopped(now(), result)
+            return Stopped(at, result)
 
 
-def _result(told: wire.Numbers) -> Result:
-    return Result(
-        listed=told.listed,
-        copied=told.copied,
-        unchanged=told.unchanged,
-        kept=told.kept,
-        failed=told.failed,
-        skipped=tuple((reason[:80], count) for reason, count in told.skipped[:MAX_NOTES]),
-        bytes_copied=told.bytes_copied,
-        verified=Verified(told.verified),
+def bounded(told: Result) -> Result:
+    """What a host says, within bounds: it may say anything."""
+    counts: dict[str, Any] = {each: _count(getattr(told, each)) for each in _COUNTS}
+    return replace(
+        told,
+        **counts,
+        skipped=tuple((why[:MAX_NAME], _count(count)) for why, count in told.skipped[:MAX_NOTES]),
         hash=told.hash[:20],
-        dry_run=told.dry_run,
+        errors=tuple(
+            ErrorGroup(
+                code=each.code[:MAX_NAME],
+                text=each.text[:MAX_REASON],
+                cure=each.cure[:MAX_REASON],
+                count=_count(each.count),
+                samples=tuple(name[:MAX_REASON] for name in each.samples[:MAX_SAMPLES]),
+            )
+            for each in told.errors[:MAX_GROUPS]
+        ),
+        digests=Digests(
+            files=_digest(told.digests.files),
+            leaves=_count(told.digests.leaves),
+            source=_digest(told.digests.source),
+            destination=_digest(told.digests.destination),
+        ),
+        recheck=replace(
+            told.recheck,
+            files=_count(told.recheck.files),
+            hashed=_count(told.recheck.hashed),
+            why_not=told.recheck.why_not[:MAX_REASON],
+        ),
         notes=tuple(note[:MAX_REASON] for note in told.notes[:MAX_NOTES]),
         log=tuple(line[:MAX_REASON] for line in told.log[-MAX_LOG:]),
-        interrupted=told.interrupted,
     )
+
+
+def _count(told: int) -> int:
+    return max(0, min(told, MAX_COUNT))
+
+
+def _digest(told: str) -> str:
+    return told if _DIGEST.fullmatch(told) else ""
 
 
 async def note(
@@ -111,17 +172,18 @@ async def note(
 
     Lossy on purpose: nothing is decided by them.
     """
-    progress = Progress(
-        phase=Phase(told.phase),
-        files_done=told.files_done,
-        files_total=told.files_total,
-        bytes_done=told.bytes_done,
-        bytes_total=told.bytes_total,
-        rate=told.rate,
-        eta_seconds=told.eta_seconds,
-        errors=told.errors,
-        current=tuple(CurrentFile(*each) for each in told.current[:64]),
-        log=tuple(line[:MAX_REASON] for line in told.log[-MAX_LIVE_LOG:]),
+    seen = told.progress
+    counts: dict[str, Any] = {each: _count(getattr(seen, each)) for each in _PROGRESS_COUNTS}
+    progress = replace(
+        seen,
+        **counts,
+        rate=max(0.0, min(seen.rate, float(MAX_COUNT))) if isfinite(seen.rate) else 0.0,
+        eta_seconds=None if seen.eta_seconds is None else _count(seen.eta_seconds),
+        current=tuple(
+            CurrentFile(each.name[:MAX_REASON], _count(each.bytes), min(each.size, MAX_COUNT))
+            for each in seen.current[:MAX_CURRENT]
+        ),
+        log=tuple(line[:MAX_REASON] for line in seen.log[-MAX_LIVE_LOG:]),
     )
     bus.publish(TransferId(told.transfer), progress)
     if keep:
@@ -142,16 +204,22 @@ async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
             local=each.order.local.value,
             remote=each.order.remote.value,
             flags=each.order.flags.words(),
+            work=each.order.work,
+            mode=each.order.mode,
+            verify=each.order.verify,
+            scope=each.scope,
+            bwlimit=each.bwlimit,
+            agreed=(agreed.source, agreed.destination) if (agreed := each.order.agreed) else None,
         )
         for seen in await reads.live(machine)
-        for each in (seen.transfer,)
+        if (each := seen.transfer).told
     ]
 
 
 async def grant(
     wanted: wire.NeedBackend, *, machine: MachineId, reads: Reads, vault: Vault
 ) -> wire.BackendGranted | wire.BackendRefused:
-    """Open the connection's secrets for one live attempt, for the machine it runs on only.
+    """Open the connection's secrets for an attempt that has its turn, for its machine only.
 
     Raises:
         Unavailable: not now; the agent asks again.
@@ -159,7 +227,7 @@ async def grant(
     try:
         transfer = (await reads.transfer(TransferId(wanted.transfer), account=None)).transfer
         mine = (transfer.machine, transfer.attempt, transfer.fence)
-        if mine != (machine, wanted.attempt, wanted.fence) or transfer.state.final:
+        if mine != (machine, wanted.attempt, wanted.fence) or not transfer.told:
             return _refused(wanted, "this attempt is no longer wanted")
         connection, opened = await connections.opened(
             transfer.order.connection, account=transfer.account, reads=reads, vault=vault

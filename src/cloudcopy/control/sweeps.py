@@ -16,8 +16,9 @@ import structlog
 
 from cloudcopy.control import connections
 from cloudcopy.domain.errors import CloudCopyError
+from cloudcopy.domain.order import Direction, Order, TransferId, Work
 from cloudcopy.domain.paths import RemotePath
-from cloudcopy.domain.transfer import Direction, State, Transfer, TransferId
+from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.engine import Probe
 from cloudcopy.ports.reads import Reads, TransferFilter
 from cloudcopy.ports.vault import Vault
@@ -43,7 +44,7 @@ async def before(report: Report, *, reads: Reads, vault: Vault, probe: Probe) ->
         return 0
     try:
         transfer = (await reads.transfer(TransferId(report.transfer), account=None)).transfer
-        if transfer.fence != report.fence or transfer.order.direction is not Direction.TO_CLOUD:
+        if transfer.fence != report.fence or not _writes(transfer.order):
             return 0
         connection, backend = await connections.opened(
             transfer.order.connection, account=transfer.account, reads=reads, vault=vault
@@ -69,9 +70,14 @@ async def _shared(place: RemotePath, mine: Transfer, reads: Reads) -> bool:
     only = TransferFilter(states=LIVE, limit=MOST_LIVE)
     for seen in await reads.transfers(mine.account, only):
         other = seen.transfer
-        if other.id == mine.id or other.order.direction is not Direction.TO_CLOUD:
+        if other.id == mine.id or not _writes(other.order):
             continue
         connection = await reads.connection(other.order.connection, account=mine.account)
         if connection.place(other.order.remote).overlaps(place):
             return True
     return False
+
+
+def _writes(order: Order) -> bool:
+    """Whether it sends anything to the store; plans and checks do not."""
+    return order.direction is Direction.TO_CLOUD and order.work is Work.TRANSFER

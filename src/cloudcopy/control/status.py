@@ -1,0 +1,106 @@
+"""How far a copy is and what became of it, in the words of the compatible API.
+
+State first: its clients show the first 40 characters, and wait for the text `FINISHED`,
+which therefore stands in no text but that of a success.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, proportion, size
+from cloudcopy.domain.transfer import State, Transfer
+from cloudcopy.ports.reads import TransferSeen
+
+FINISHED: Final = "Cloud Copy Operation Finished"  # what both public CLIs tell people to wait for
+MAX_RESULT: Final = 20_000  # characters of a result's text
+MAX_SAMPLE: Final = 200  # characters of a file's name in it
+
+
+def status_msg(seen: TransferSeen | None) -> str:
+    """The state of an instance's latest copy, and its numbers while it runs."""
+    if seen is None:
+        return ""
+    if seen.transfer.state.final:
+        return _headline(seen.transfer)
+    words = f"Cloud Copy: {seen.transfer.shown_as(seen.progress)}"
+    if seen.transfer.state is not State.RUNNING or seen.progress is None:
+        return words
+    return ", ".join((f"{words} {_done(seen.progress)}".rstrip(), *_besides(seen.progress)))
+
+
+def _done(numbers: Progress) -> str:
+    match numbers.phase:
+        case Phase.PREPARING:
+            return f"{numbers.found} files found" if numbers.found else ""
+        case Phase.TRANSFERRING:
+            files = f"{numbers.copied}/{numbers.to_copy} files" if numbers.to_copy else ""
+            if not numbers.bytes_to_copy:
+                return f"0% {files}"
+            done = proportion(numbers.bytes_copied, numbers.bytes_to_copy)
+            return f"{numbers.percent}% {done} {files}"
+        case Phase.VERIFYING:
+            return f"{numbers.verified} files {size(numbers.bytes_verified)}"
+
+
+def _besides(numbers: Progress) -> Iterator[str]:
+    if numbers.phase is Phase.TRANSFERRING and numbers.rate >= 1:
+        yield f"{size(int(numbers.rate))}/s"
+        if numbers.eta_seconds is not None:
+            yield f"{_time(numbers.eta_seconds)} left"
+    for count, word in (
+        (numbers.failed, "failed"),
+        (numbers.skipped, "skipped"),
+        (numbers.retried, "retried"),
+        (numbers.deleted, "deleted"),
+    ):
+        if count:
+            yield f"{count} {word}"
+
+
+def _time(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds}s"
+    return f"{seconds // 60}m" if seconds < 7200 else f"{seconds // 3600}h"
+
+
+def outcome(ended: Transfer) -> str:
+    """The whole text behind a result URL: one line of `status_msg`, then what there is to say."""
+    told = "\n".join(_lines(ended))[:MAX_RESULT] + "\n"
+    return told if ended.state is State.SUCCEEDED else _without_promise(told)
+
+
+def _headline(ended: Transfer) -> str:
+    reason = _without_promise(" ".join(ended.reason.split()))
+    match ended.state:
+        case State.SUCCEEDED:
+            return FINISHED
+        case State.CANCELLED:
+            return "Cloud Copy Operation Canceled"
+        case State.PARTIAL:  # its clients know two ends, and this one is not the good one
+            return f"Cloud Copy Operation Failed: partial: {reason}"
+        case _:
+            return f"Cloud Copy Operation Failed: {reason}"
+
+
+def _lines(ended: Transfer) -> Iterator[str]:
+    yield _headline(ended)
+    result = ended.result
+    if result is None:
+        return
+    yield result.summary
+    for group in result.errors:
+        yield from _group(group)
+    if result.recheck.why_not:
+        yield f"The store itself could not be looked at: {result.recheck.why_not}"
+    yield from result.notes
+
+
+def _group(group: ErrorGroup) -> Iterator[str]:
+    yield f"{group.count} failed: {group.text.rstrip('.')}. {group.cure}".rstrip()
+    yield from (f"  {name[:MAX_SAMPLE]}" for name in group.samples)
+    if group.count > len(group.samples) > 0:
+        yield f"  and {group.count - len(group.samples)} more"
+
+
+def _without_promise(text: str) -> str:
+    return text.replace(FINISHED, "it finished")

@@ -1,0 +1,34 @@
+"""What an operator chooses is checked before anything is built."""
+
+import pytest
+
+from cloudcopy.compose.settings import MOST_AT_ONCE, address, limits
+from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.turns import Limits
+
+
+def test_limits_are_taken_as_given():
+    assert limits(account=1, connection=2, instance=MOST_AT_ONCE) == Limits(
+        account=1, connection=2, instance=MOST_AT_ONCE
+    )
+
+
+@pytest.mark.parametrize("kind", ["account", "connection", "instance"])
+@pytest.mark.parametrize("value", [0, -1, MOST_AT_ONCE + 1])
+def test_a_limit_that_lets_nothing_run_is_refused_by_its_option(kind: str, value: int):
+    with pytest.raises(Invalid, match=f"--max-per-{kind}: must be 1 to"):
+        limits(**{"account": 1, "connection": 1, "instance": 1} | {kind: value})
+
+
+@pytest.mark.parametrize(
+    ("listen", "found"),
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:8420", ("::1", 8420)), ("box:1", ("box", 1))],
+)
+def test_an_address_is_a_host_and_a_port(listen: str, found: tuple[str, int]):
+    assert address(listen) == found
+
+
+@pytest.mark.parametrize("listen", ["8420", ":8420", "box:", "box:65536", "box:-1", "box:1\u00b2"])
+def test_another_form_of_address_is_refused(listen: str):
+    with pytest.raises(Invalid, match="must be HOST:PORT"):
+        address(listen)
