@@ -1,22 +1,38 @@
 """An agent without a socket: a real journal, and an engine whose copies end when told to."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.agent.attempt import Bench
-from cloudcopy.agent.grants import Grants
 from cloudcopy.agent.outbox import Outbox
+from cloudcopy.agent.questions import Questions
+from cloudcopy.agent.shipping import Shipping
 from cloudcopy.agent.worker import Worker
+from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.ports.clock import Stop
 from cloudcopy.ports.engine import Copy, Done, End, Halted
-from cloudcopy.wire.agent import BackendGranted, Desired, Message, NeedBackend, Order, Report
+from cloudcopy.wire import ledger
+from cloudcopy.wire.agent import (
+    BackendGranted,
+    Desired,
+    LedgerAck,
+    LedgerChunk,
+    Message,
+    Names,
+    NeedBackend,
+    NeedNames,
+    Order,
+    Report,
+)
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = Order(
@@ -32,43 +48,75 @@ ORDER = Order(
 )
 
 
+def chunk(*paths: str) -> bytes:
+    """A chunk of a ledger, about these files."""
+    rows = (FileRow(path, Outcome.COPIED, 1) for path in paths)
+    return ledger.pack(ledger.line(row) for row in rows)
+
+
+LEDGER = (chunk("a", "b"), chunk("c"), chunk("d"))
+
+
 @dataclass
 class ByHand:
-    """An engine for tests: a copy runs until `finish` says how it ends, or it is stopped."""
+    """An engine for tests: a copy runs until `finish` says how it ends, or it is stopped.
+
+    Attributes:
+        only: What each copy's list of names held, line by line.
+    """
 
     copies: list[Copy] = field(default_factory=list)
+    only: list[list[str]] = field(default_factory=list)
     running: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _ends: dict[str, asyncio.Future[End]] = field(default_factory=dict)
+    _ledgers: dict[str, Sequence[bytes]] = field(default_factory=dict)
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
         self.copies.append(copy)
+        self.only.append(copy.only.read_text().splitlines() if copy.only else [])
         self.running += 1
         self.changed.set()
         try:
-            yield Progress(phase=Phase.TRANSFERRING, bytes_done=1, bytes_total=2)
+            yield Progress(phase=Phase.TRANSFERRING, bytes_copied=1, bytes_to_copy=2)
             end = self._end(copy.transfer)
             asked = asyncio.ensure_future(stop.wait())
             await asyncio.wait({end, asked}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
+            chunks = self._ledgers.get(copy.transfer, ())
+            if chunks:
+                framed = (struct.pack(">I", len(each)) + each for each in chunks)
+                copy.ledger.write_bytes(b"".join(framed))
             yield end.result() if end.done() else Halted(Result())
         finally:
             self.running -= 1
             self.changed.set()
 
-    def finish(self, transfer: str, end: End | None = None) -> None:
-        self._end(transfer).set_result(end or Done(Result(listed=1, copied=1)))
+    def finish(
+        self, transfer: str, end: End | None = None, *, ledger: Sequence[bytes] = ()
+    ) -> None:
+        self._ledgers[transfer] = ledger
+        self._end(transfer).set_result(end or Done(Result(found=1, copied=1)))
 
     def _end(self, transfer: str) -> asyncio.Future[End]:
         return self._ends.setdefault(transfer, asyncio.get_running_loop().create_future())
 
 
+@dataclass
 class Agent:
-    """A worker and what it has said so far."""
+    """A worker and what it has said so far, with a control plane that answers its questions.
 
-    def __init__(self, worker: Worker, engine: ByHand) -> None:
-        self.worker, self.engine = worker, engine
-        self.said: list[Message] = []
+    Attributes:
+        failed: The files that failed in the attempt before, told two at a time.
+        silent: Messages of these kinds have no answer.
+    """
+
+    worker: Worker
+    engine: ByHand
+    directory: Path
+    said: list[Message] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    silent: tuple[type[Message], ...] = ()
 
     @property
     def journal(self):
@@ -85,28 +133,58 @@ class Agent:
     async def told(self, *orders: Order, full: bool = True) -> None:
         await self.worker.hear(Desired(full=full, orders=list(orders)))
 
-    async def until(self, look) -> None:
-        """Collect what is said, granting backends, until `look` is true."""
+    @property
+    def chunks(self) -> list[tuple[int, bytes]]:
+        """Of ledgers, in the order they were sent."""
+        return [(each.number, each.data) for each in self.said if isinstance(each, LedgerChunk)]
+
+    @property
+    def ledgers(self) -> list[str]:
+        """The ledgers on disk."""
+        return sorted(path.name for path in (self.directory / "ledgers").glob("*"))
+
+    def end(self, kind: str) -> Report | None:
+        """The latest report of that kind."""
+        found = [each for each in self.said if isinstance(each, Report) and each.kind == kind]
+        return found[-1] if found else None
+
+    async def until(self, look: Callable[[], object]) -> None:
+        """Collect what is said, and answer it, until `look` is true."""
         async with asyncio.timeout(10):
             while not look():
                 await asyncio.sleep(0)
                 for message in self.worker.bench.outbox.take():
                     self.said.append(message)
-                    if isinstance(message, NeedBackend):
-                        await self.worker.hear(
-                            BackendGranted(
-                                transfer=message.transfer,
-                                attempt=message.attempt,
-                                backend="s3",
-                                options={"secret_access_key": "SECRET"},
-                                root="bucket",
-                            )
-                        )
+                    if not isinstance(message, self.silent):
+                        await self._answer(message)
+
+    async def _answer(self, message: Message) -> None:
+        match message:
+            case NeedBackend(transfer=transfer, attempt=attempt):
+                await self.worker.hear(
+                    BackendGranted(
+                        transfer=transfer,
+                        attempt=attempt,
+                        backend="s3",
+                        options={"secret_access_key": "SECRET"},
+                        root="bucket",
+                    )
+                )
+            case NeedNames(transfer=transfer, attempt=attempt, after=after):
+                await self.worker.hear(
+                    Names(
+                        transfer=transfer,
+                        attempt=attempt,
+                        after=after,
+                        names=self.failed[after : after + 2],
+                        more=after + 2 < len(self.failed),
+                    )
+                )
+            case LedgerChunk(transfer=transfer, attempt=attempt, number=number):
+                await self.worker.hear(LedgerAck(transfer=transfer, attempt=attempt, number=number))
 
 
 def want(order: Order = ORDER, **changes) -> Order:
-    import msgspec
-
     return msgspec.structs.replace(order, **changes)
 
 
@@ -122,7 +200,7 @@ async def start(tmp_path: Path, group: asyncio.TaskGroup):
     agents: list[Agent] = []
     journals = []
 
-    async def start(*, copies: int = 2) -> Agent:
+    async def start(*, copies: int = 2, now: Callable[[], datetime] = lambda: T0) -> Agent:
         for agent in agents:
             agent.worker.abandon()
         opened = open_journal(tmp_path / "journal.db")
@@ -133,11 +211,13 @@ async def start(tmp_path: Path, group: asyncio.TaskGroup):
             journal=await opened.__aenter__(),
             engine=engine,
             outbox=outbox,
-            grants=Grants(outbox),
-            now=lambda: T0,
+            questions=Questions(outbox),
+            shipping=Shipping(outbox, tmp_path / "ledgers"),
+            work_dir=tmp_path / "work",
+            now=now,
         )
         worker = Worker(bench, asyncio.Semaphore(copies), group.create_task)
-        agent = Agent(worker, engine)
+        agent = Agent(worker, engine, tmp_path)
         agents.append(agent)
         await worker.recover()
         return agent

@@ -1,6 +1,6 @@
 """The agent's side of the command path's rules."""
 
-from cloudcopy.domain.progress import Result
+from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.ports.engine import Broken, Done
 from cloudcopy.ports.journal import Standing
 from cloudcopy.wire.agent import Ack, Desired, ProgressNow
@@ -96,7 +96,7 @@ async def test_a_copy_that_finished_before_the_stop_arrived_is_a_success(start):
     agent = await start()
     await agent.told(ORDER)
     await agent.until(lambda: agent.engine.running == 1)
-    agent.engine.finish("t_1", Done(Result(listed=1, copied=1)))
+    agent.engine.finish("t_1", Done(Result(found=1, copied=1)))
     await agent.told(want(want="stop"))
     await agent.until(lambda: len(agent.reports) == 2)
     assert agent.reports == [("t_1", 1, "started"), ("t_1", 1, "succeeded")]
@@ -136,10 +136,20 @@ async def test_no_more_copies_run_at_once_than_there_are_slots(start):
     orders = [want(transfer=f"t_{n}") for n in range(5)]
     await agent.told(*orders)
     await agent.until(lambda: agent.engine.running == 2)
-    assert [copy.transfer for copy in agent.engine.copies] == ["t_0", "t_1"]
+    assert {copy.transfer for copy in agent.engine.copies} == {"t_0", "t_1"}
     agent.engine.finish("t_0")
     await agent.until(lambda: len(agent.engine.copies) == 3)
     assert agent.engine.running <= 2
+
+
+async def test_copies_run_in_the_order_in_which_they_came(start):
+    agent = await start(copies=1)
+    names = [f"t_{number}" for number in range(5)]
+    await agent.told(*(want(transfer=name) for name in names))
+    for name in names:
+        agent.engine.finish(name)
+    await agent.until(lambda: len(agent.reports) == 10)
+    assert [copy.transfer for copy in agent.engine.copies] == names
 
 
 async def test_paths_and_flags_are_checked_again_on_the_machine(start):
@@ -168,10 +178,13 @@ async def test_only_the_latest_numbers_of_a_copy_are_kept(start):
     for done in range(50):
         outbox.progress(
             ProgressNow(
-                transfer="t_1", attempt=1, fence="f1", phase="transferring", bytes_done=done
+                transfer="t_1",
+                attempt=1,
+                fence="f1",
+                progress=Progress(phase=Phase.TRANSFERRING, bytes_copied=done),
             )
         )
-    assert [each.bytes_done for each in outbox.take()] == [49]
+    assert [each.progress.bytes_copied for each in outbox.take()] == [49]
     outbox.again()
     assert outbox.take() == []
 

@@ -1,12 +1,22 @@
 """What the control plane should hear from this agent.
 
-Reports are kept until acknowledged and may be sent any number of times. Of progress only
-the latest per transfer is kept, and it is gone once sent.
+Reports, chunks and questions are kept until answered and may be sent any number of times.
+Of progress only the latest per transfer is kept, and it is gone once sent.
 """
 
 import asyncio
 
-from cloudcopy.wire.agent import Ack, Message, NeedBackend, ProgressNow, Report
+from cloudcopy.wire.agent import (
+    Ack,
+    LedgerChunk,
+    Message,
+    NeedBackend,
+    NeedNames,
+    ProgressNow,
+    Report,
+)
+
+Held = Report | NeedBackend | NeedNames | LedgerChunk
 
 Key = tuple[str, int, str]  # transfer, attempt, kind of the message
 
@@ -15,12 +25,12 @@ class Outbox:
     """Used from one event loop; filled by many copies, emptied by one socket at a time."""
 
     def __init__(self) -> None:
-        self._held: dict[Key, Report | NeedBackend] = {}  # oldest first
+        self._held: dict[Key, Held] = {}  # oldest first
         self._unsent: dict[Key, None] = {}
         self._progress: dict[str, ProgressNow] = {}
         self._filled = asyncio.Event()
 
-    def hold(self, message: Report | NeedBackend) -> None:
+    def hold(self, message: Held) -> None:
         """Say it on this socket and every later one, until it is released."""
         key = _key(message)
         self._held[key] = message
@@ -38,10 +48,14 @@ class Outbox:
         held = self._held.pop(key, None)
         return held if isinstance(held, Report) else None
 
-    def release(self, wanted: NeedBackend) -> None:
+    def release(self, message: NeedBackend | NeedNames | LedgerChunk) -> None:
         """It was answered, or is no longer needed."""
-        self._held.pop(_key(wanted), None)
-        self._unsent.pop(_key(wanted), None)
+        self._held.pop(_key(message), None)
+        self._unsent.pop(_key(message), None)
+
+    def holds(self, message: Held) -> bool:
+        """Whether it, or one like it, is still to be answered."""
+        return _key(message) in self._held
 
     def again(self) -> None:
         """Everything held must be said once more: the socket is new, or an answer may be lost."""
@@ -63,6 +77,11 @@ class Outbox:
         return messages
 
 
-def _key(message: Report | NeedBackend) -> Key:
-    kind = message.kind if isinstance(message, Report) else "need_backend"
-    return message.transfer, message.attempt, kind
+def _key(message: Held) -> Key:
+    match message:
+        case Report(kind=kind):
+            return message.transfer, message.attempt, kind
+        case LedgerChunk():
+            return message.transfer, message.attempt, f"ledger {message.number}"
+        case _:
+            return message.transfer, message.attempt, type(message).__name__

@@ -5,6 +5,7 @@ old news. A start happens once for each (transfer, attempt): the journal refuses
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +13,8 @@ from typing import Any, Final
 
 import structlog
 
-from cloudcopy.agent.attempt import Bench, carry_out
+from cloudcopy.agent.attempt import Bench, Wish, carry_out
+from cloudcopy.domain.errors import Unavailable
 from cloudcopy.ports.journal import Standing
 from cloudcopy.wire.agent import (
     Ack,
@@ -20,6 +22,8 @@ from cloudcopy.wire.agent import (
     BackendRefused,
     Desired,
     FromServer,
+    LedgerAck,
+    Names,
     Order,
     Report,
 )
@@ -27,6 +31,7 @@ from cloudcopy.wire.agent import (
 log = structlog.get_logger()
 
 REMEMBERED: Final = timedelta(days=30)  # longer than a server restored from a backup is behind
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # it names files of ours
 
 Attempt = tuple[str, int]
 
@@ -43,19 +48,27 @@ class Worker:
     bench: Bench
     slots: asyncio.Semaphore
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    _stops: dict[Attempt, asyncio.Event] = field(default_factory=dict, init=False)
+    _wishes: dict[Attempt, Wish] = field(default_factory=dict, init=False)
     _round: set[Attempt] = field(default_factory=set, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def recover(self) -> None:
         """After a start: report again what ended, go on with what was running."""
-        await self.bench.journal.prune(before=self.bench.now() - REMEMBERED)
-        for entry in await self.bench.journal.unsettled():
+        await self.prune()
+        unsettled = await self.bench.journal.unsettled()
+        await self.bench.shipping.tidy(
+            {(each.order.transfer, each.order.attempt) for each in unsettled}
+        )
+        for entry in unsettled:
             if entry.report is not None:
-                self.bench.outbox.hold(entry.report)
+                self._ship(entry.report)
         for entry in await self.bench.journal.unfinished():
             log.info("resuming", transfer=entry.order.transfer, attempt=entry.order.attempt)
             self._start(entry.order, resumed=entry.standing is Standing.STARTED)
+
+    async def prune(self) -> None:
+        """Forget what ended long ago."""
+        await self.bench.journal.prune(before=self.bench.now() - REMEMBERED)
 
     def abandon(self) -> None:
         """The agent shuts down: end every copy and record nothing, so that all resume."""
@@ -67,8 +80,10 @@ class Worker:
         match message:
             case Desired():
                 await self._desire(message)
-            case BackendGranted() | BackendRefused():
-                self.bench.grants.answered(message)
+            case BackendGranted() | BackendRefused() | Names():
+                self.bench.questions.answered(message)
+            case LedgerAck():
+                self.bench.shipping.acknowledged(message)
             case Ack():
                 await self._settle(message)
             case _:
@@ -76,25 +91,30 @@ class Worker:
 
     async def _desire(self, desired: Desired) -> None:
         for order in desired.orders:
-            await self._want(order)
             self._round.add((order.transfer, order.attempt))
+            try:
+                await self._want(order)
+            except Unavailable as error:  # it is said again with the next round
+                log.error("order not written down", transfer=order.transfer, reason=str(error))
         if desired.more:
             return
         wanted, self._round = self._round, set()
         if desired.full:
-            for attempt, stop in self._stops.items():
+            for attempt, wish in self._wishes.items():
                 if attempt not in wanted:
-                    stop.set()
+                    wish.stop.set()
 
     def new_socket(self) -> None:
         """A round that the last socket had begun will not be finished."""
         self._round.clear()
 
     async def _want(self, order: Order) -> None:
-        running = self._stops.get((order.transfer, order.attempt))
+        if not _ID.fullmatch(order.transfer):
+            log.error("order refused: its transfer has no proper id")
+            return
+        running = self._wishes.get((order.transfer, order.attempt))
         if running is not None:
-            if order.want == "stop":
-                running.set()
+            running.heard(order)
             return
         self._stop_earlier(order)
         if await self.bench.journal.accept(order):
@@ -104,37 +124,54 @@ class Worker:
         if entry is None:
             return
         if entry.report is not None:
-            self.bench.outbox.hold(entry.report)
+            self._ship(entry.report)
         else:  # we were cut off between writing it down and starting it
             self._start(order, resumed=entry.standing is Standing.STARTED)
 
     def _stop_earlier(self, order: Order) -> None:
         """A new attempt was drawn while the old one still runs here: its lock must come free."""
-        for (transfer, attempt), stop in self._stops.items():
+        for (transfer, attempt), wish in self._wishes.items():
             if transfer == order.transfer and attempt < order.attempt:
-                stop.set()
+                wish.stop.set()
 
     def _start(self, order: Order, *, resumed: bool) -> None:
-        stop = asyncio.Event()
-        if order.want == "stop":
-            stop.set()
-        self._stops[order.transfer, order.attempt] = stop
-        task = self.spawn(self._run(order, stop, resumed=resumed))
+        wish = Wish()
+        wish.heard(order)
+        self._wishes[order.transfer, order.attempt] = wish
+        self._spawn(self._run(order, wish, resumed=resumed))
+
+    def _ship(self, report: Report) -> None:
+        """Report an end again, after its ledger."""
+        self._spawn(self._report_again(report))
+
+    async def _report_again(self, report: Report) -> None:
+        try:
+            await self.bench.shipping.send(report)
+        except OSError:  # other copies must go on
+            log.exception("the ledger could not be read", transfer=report.transfer)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, order: Order, stop: asyncio.Event, *, resumed: bool) -> None:
+    async def _run(self, order: Order, wish: Wish, *, resumed: bool) -> None:
         try:
-            await carry_out(order, stop, slots=self.slots, resumed=resumed, bench=self.bench)
+            await carry_out(order, wish, slots=self.slots, resumed=resumed, bench=self.bench)
         except Exception:  # the journal cannot be written: other copies must go on
             log.exception("the end could not be recorded; it is tried again", order=order.transfer)
         finally:
-            del self._stops[order.transfer, order.attempt]
+            del self._wishes[order.transfer, order.attempt]
 
     async def _settle(self, ack: Ack) -> None:
         report = self.bench.outbox.acknowledged(ack)
         if report is not None and _is_end(report):
-            await self.bench.journal.settle(ack.transfer, ack.attempt)
+            try:
+                await self.bench.journal.settle(ack.transfer, ack.attempt)
+            except Unavailable as error:  # reported again after the next start
+                log.error("end not settled", transfer=ack.transfer, reason=str(error))
+                return
+            await self.bench.shipping.forget(ack.transfer, ack.attempt)
 
 
 def _is_end(report: Report) -> bool:
