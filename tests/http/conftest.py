@@ -12,12 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloudcopy.compose import server
 from cloudcopy.compose.settings import ServerSettings, Tools
-from cloudcopy.control import keys, machines
+from cloudcopy.control import keys, machines, reports
 from cloudcopy.domain.keys import Caller, KeyId
+from cloudcopy.domain.ledger import FileRow
 from cloudcopy.domain.machine import MachineId
+from cloudcopy.domain.order import TransferId
+from cloudcopy.domain.progress import Phase, Progress, Result
+from cloudcopy.domain.transfer import Transfer
+from cloudcopy.domain.turns import Limits
 from cloudcopy.http.app import build_app
 from cloudcopy.http.services import Services
 from cloudcopy.wire import agent as wire
+from cloudcopy.wire import ledger
 
 OWNER = Caller(server.OWNER, KeyId("test"))
 
@@ -65,6 +71,67 @@ class Plane:
             "src": "/workspace/run",
             "dst": "bucket/run",
         } | changes
+
+    async def submitted(self, **changes: Any) -> str:
+        """The id of a new transfer."""
+        made = await self.ask("POST", "/v1/transfers", self.native(**changes))
+        assert made.status_code == 202, made.text
+        return str(made.json()["id"])
+
+    async def newest(self) -> Transfer:
+        """The transfer, plan or check that was ordered last."""
+        listed = (await self.ask("GET", "/v1/transfers?limit=1")).json()["data"]
+        found = await self.services.reads.transfer(TransferId(listed[0]["id"]), account=None)
+        return found.transfer
+
+    async def report(self, kind: Any, reason: str = "", **numbers: Any) -> None:
+        """What the agent would say about the newest transfer."""
+        about = await self.newest()
+        told = wire.Report(
+            transfer=about.id,
+            attempt=about.attempt,
+            fence=about.fence,
+            kind=kind,
+            at=self.services.now(),
+            reason=reason,
+            result=Result(**numbers) if numbers else None,
+        )
+        await reports.apply(
+            told,
+            machine=self.machine,
+            open_store=self.services.open_store,
+            bus=self.services.bus,
+            now=self.services.now,
+            limits=self.services.transfers.limits,
+        )
+
+    async def note(self, *, keep: bool = True, **numbers: Any) -> None:
+        """The agent's numbers of the newest transfer."""
+        about = await self.newest()
+        told = wire.ProgressNow(
+            transfer=about.id,
+            attempt=about.attempt,
+            fence=about.fence,
+            progress=Progress(**{"phase": Phase.TRANSFERRING} | numbers),
+        )
+        await reports.note(
+            told,
+            open_store=self.services.open_store,
+            bus=self.services.bus,
+            now=self.services.now,
+            keep=keep,
+        )
+
+    async def keep(self, *rows: FileRow) -> None:
+        """Put the ledger of the newest transfer's attempt in its place, in one chunk."""
+        about = await self.newest()
+        chunk = ledger.pack(ledger.line(row) for row in rows)
+        async with self.services.open_store() as store:
+            await store.ledgers.put(about.id, about.attempt, 0, chunk, rows=len(rows))
+
+    def limit_to(self, turns: int) -> None:
+        """So many transfers of the account at once."""
+        object.__setattr__(self.services.transfers, "limits", Limits(account=turns))
 
 
 @pytest.fixture

@@ -4,16 +4,26 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
 
+from cloudcopy.adapters.sql.database import open_database
 from cloudcopy.compose import server
 from cloudcopy.compose.settings import ServerSettings
+from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.wire import agent as wire
 from tests.http.conftest import Plane
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits for another process's write for a moment only."""
+    monkeypatch.setattr(server, "open_database", partial(open_database, busy_seconds=0.1))
 
 
 @pytest.fixture
@@ -155,7 +165,10 @@ async def test_a_join_token_works_once_and_its_repetition_is_the_same_machine(pl
     assert thief.json()["code"] == "forbidden"
 
 
-async def test_a_long_list_comes_in_several_messages(plane: Plane, address: str):
+async def test_a_long_list_comes_in_several_messages(
+    plane: Plane, address: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(wire, "MAX_ORDERS", 3)
     for number in range(wire.MAX_ORDERS + 1):
         await plane.ask("POST", "/v1/transfers", plane.native(src=f"/{number}"))
     async with logged_in(plane, address) as socket:
@@ -178,8 +191,7 @@ async def test_numbers_of_an_attempt_that_the_machine_does_not_have_are_ignored(
                 transfer=made["id"],
                 attempt=1,
                 fence=fence,
-                phase="transferring",
-                bytes_done=done,
+                progress=Progress(phase=Phase.TRANSFERRING, bytes_copied=done),
             )
             await socket.send(wire.pack(told))
         report = wire.Report(
@@ -188,7 +200,7 @@ async def test_numbers_of_an_attempt_that_the_machine_does_not_have_are_ignored(
         await socket.send(wire.pack(report))
         await hear_kind(socket, wire.Ack)  # what was sent before it has been heard
         shown = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["progress"]
-        assert shown["bytes_done"] == 1
+        assert shown["bytes_copied"] == 1
 
 
 async def test_full_rounds_come_also_when_the_doorbell_never_rests(
@@ -208,6 +220,7 @@ async def test_full_rounds_come_also_when_the_doorbell_never_rests(
     ringing.cancel()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_database_that_is_busy_sends_an_agent_away_for_a_while_only(
     plane: Plane, address: str, tmp_path
 ):
@@ -225,6 +238,7 @@ async def test_a_database_that_is_busy_sends_an_agent_away_for_a_while_only(
         assert isinstance(await hear(socket), wire.Welcome)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_message_that_cannot_be_acted_on_leaves_the_socket_open(
     plane: Plane, address: str, tmp_path
 ):
@@ -240,8 +254,13 @@ async def test_a_message_that_cannot_be_acted_on_leaves_the_socket_open(
         )
         other = sqlite3.connect(tmp_path / "server" / "cloudcopy.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        await socket.send(wire.pack(report))
-        await asyncio.sleep(6)  # longer than a write waits for another process
+        with structlog.testing.capture_logs() as logs:
+            await socket.send(wire.pack(report))
+            async with asyncio.timeout(10):
+                while not any(  # noqa: ASYNC110 - what is waited for has no event
+                    each["event"] == "message left unanswered" for each in logs
+                ):
+                    await asyncio.sleep(0.01)
         other.execute("ROLLBACK")
         other.close()
         await socket.send(wire.pack(report))  # what was not acknowledged is said again
@@ -268,7 +287,7 @@ async def test_a_sweep_that_cannot_be_tried_does_not_keep_a_transfer_from_its_en
             kind="failed",
             at=plane.services.now(),
             reason="x",
-            result=wire.Numbers(interrupted=True),
+            result=Result(interrupted=True),
         )
         await socket.send(wire.pack(report))
         await hear_kind(socket, wire.Ack)

@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloudcopy.control import reports
-from cloudcopy.domain.transfer import TransferId
-from cloudcopy.wire import agent as wire
+from cloudcopy.domain.progress import ErrorGroup, Verified
 from tests.http.conftest import Plane
 
 COPY = "/api/v0/commands/rclone/"
@@ -14,28 +12,6 @@ COPY = "/api/v0/commands/rclone/"
 
 async def live(plane: Plane) -> list[dict]:
     return (await plane.ask("GET", "/v1/transfers?state=queued,running,cancelling")).json()["data"]
-
-
-async def report(plane: Plane, kind: str, reason: str = "", **numbers) -> None:
-    """What the agent would say about the newest transfer."""
-    newest = (await plane.ask("GET", "/v1/transfers?limit=1")).json()["data"][0]
-    seen = await plane.services.reads.transfer(TransferId(newest["id"]), account=None)
-    told = wire.Report(
-        transfer=seen.transfer.id,
-        attempt=seen.transfer.attempt,
-        fence=seen.transfer.fence,
-        kind=kind,
-        at=plane.services.now(),
-        reason=reason,
-        result=wire.Numbers(**numbers) if numbers else None,
-    )
-    await reports.apply(
-        told,
-        machine=plane.machine,
-        open_store=plane.services.open_store,
-        bus=plane.services.bus,
-        now=plane.services.now,
-    )
 
 
 @pytest.mark.parametrize("path", [COPY, COPY.rstrip("/")])
@@ -87,13 +63,13 @@ async def test_the_same_order_while_it_is_live_is_the_same_copy(plane: Plane):
     again = (await plane.ask("POST", COPY, plane.order(src="workspace//run/"))).json()
     other = (await plane.ask("POST", COPY, plane.order(flags=["--dry-run"]))).json()
     assert first["result_url"] == again["result_url"] != other["result_url"]
-    await report(plane, "succeeded")
+    await plane.report("succeeded")
     assert len(await live(plane)) == 1
 
 
 async def test_an_order_that_has_ended_is_done_anew(plane: Plane):
     first = (await plane.ask("POST", COPY, plane.order())).json()
-    await report(plane, "failed", "disk full")
+    await plane.report("failed", "disk full")
     again = (await plane.ask("POST", COPY, plane.order())).json()
     assert first["result_url"] != again["result_url"]
 
@@ -102,10 +78,10 @@ async def test_the_result_is_404_until_the_end_and_text_ever_after(plane: Plane)
     url = (await plane.ask("POST", COPY, plane.order())).json()["result_url"]
     waiting = await plane.client.get(url)
     assert (waiting.status_code, waiting.json()["success"]) == (404, False)
-    await report(plane, "started")
+    await plane.report("started")
     assert (await plane.client.get(url)).status_code == 404
-    await report(
-        plane, "succeeded", listed=2, copied=2, bytes_copied=10, verified="hash", hash="md5"
+    await plane.report(
+        "succeeded", found=2, copied=2, bytes_copied=10, verified=Verified.HASH, hash="md5"
     )
     done = await plane.client.get(url.rstrip("/"))
     assert done.status_code == 200
@@ -115,7 +91,7 @@ async def test_the_result_is_404_until_the_end_and_text_ever_after(plane: Plane)
 
 async def test_a_failed_result_is_200_text_with_the_reason(plane: Plane):
     url = (await plane.ask("POST", COPY, plane.order())).json()["result_url"]
-    await report(plane, "failed", "the instance's disk is full", failed=1, notes=["a.bin: full"])
+    await plane.report("failed", "the instance's disk is full", failed=1, notes=("a.bin: full",))
     done = await plane.client.get(url)
     assert done.status_code == 200
     assert "Failed: the instance's disk is full" in done.text
@@ -125,7 +101,7 @@ async def test_a_failed_result_is_200_text_with_the_reason(plane: Plane):
 
 async def test_a_result_url_cannot_be_guessed_and_expires(plane: Plane):
     url = (await plane.ask("POST", COPY, plane.order())).json()["result_url"]
-    await report(plane, "succeeded")
+    await plane.report("succeeded")
     forged = url.replace(url[-6:-1], "00000")
     assert (await plane.client.get(forged)).status_code == 404
     assert (await plane.client.get(url)).status_code == 200
@@ -160,29 +136,15 @@ async def test_status_msg_follows_the_copy_with_the_state_first(plane: Plane):
     assert await status() == ""
     await plane.ask("POST", COPY, plane.order())
     assert await status() == "Cloud Copy: queued"
-    await report(plane, "started")
-    (running,) = await live(plane)
-    seen = await plane.services.reads.transfer(TransferId(running["id"]), account=None)
-    await reports.note(
-        wire.ProgressNow(
-            transfer=seen.transfer.id,
-            attempt=1,
-            fence=seen.transfer.fence,
-            phase="transferring",
-            bytes_done=1288490188,
-            bytes_total=3113851289,
-        ),
-        open_store=plane.services.open_store,
-        bus=plane.services.bus,
-        now=plane.services.now,
-        keep=True,
-    )
-    assert await status() == "Cloud Copy: 41% 1.2/2.9 GiB"
-    await report(plane, "failed", "it said: Cloud Copy Operation Finished")
+    await plane.report("started")
+    assert await status() == "Cloud Copy: preparing"
+    await plane.note(bytes_copied=1288490188, bytes_to_copy=3113851289, copied=310, to_copy=812)
+    assert await status() == "Cloud Copy: transferring 41% 1.2/2.9 GiB 310/812 files"
+    await plane.report("failed", "it said: Cloud Copy Operation Finished")
     assert (await status()).startswith("Cloud Copy Operation Failed: ")
     assert "Cloud Copy Operation Finished" not in await status()
     await plane.ask("POST", COPY, plane.order())
-    await report(plane, "succeeded")
+    await plane.report("succeeded")
     assert await status() == "Cloud Copy Operation Finished"
 
 
@@ -192,3 +154,69 @@ async def test_the_same_order_after_a_cancel_is_a_new_copy(plane: Plane):
     again = (await plane.ask("POST", COPY, plane.order())).json()
     assert again["result_url"] != first["result_url"]
     assert {each["state"] for each in await live(plane)} == {"cancelling", "queued"}
+
+
+async def test_a_partial_copy_is_a_failure_in_words_with_its_errors_by_kind(plane: Plane):
+    url = (await plane.ask("POST", COPY, plane.order())).json()["result_url"]
+    group = ErrorGroup(
+        code="access_denied",
+        text="the store refused access",
+        cure="Give the key write rights.",
+        count=2,
+        samples=("a.bin", "b.bin"),
+    )
+    await plane.report(
+        "partial", "2 of 3 files failed", found=3, copied=1, failed=2, errors=(group,)
+    )
+    text = (await plane.client.get(url)).text
+    row = (await plane.ask("GET", f"/api/v0/instances/{plane.instance}/")).json()["instances"]
+    assert text.splitlines()[0] == row["status_msg"]
+    assert row["status_msg"] == "Cloud Copy Operation Failed: partial: 2 of 3 files failed"
+    assert "2 failed: the store refused access. Give the key write rights.\n  a.bin\n" in text
+    assert "Finished" not in text
+
+
+async def test_no_word_of_a_body_reaches_a_mirror_a_plan_a_check_or_the_proof(plane: Plane):
+    order = plane.order(
+        mode="mirror",
+        work="plan",
+        verify="none",
+        compare="exists",
+        bwlimit="1",
+        scope="failed",
+        agreed={"plan": "t_1", "source": "", "destination": ""},
+        confirm_deletions=1,
+        flags=["--delete-excluded"],
+    )
+    assert (await plane.ask("POST", COPY, order)).status_code == 200
+    (made,) = await live(plane)
+    assert {name: made[name] for name in ("work", "mode", "verify", "scope", "plan")} == {
+        "work": "transfer",
+        "mode": "copy",
+        "verify": "hash",
+        "scope": "all",
+        "plan": None,
+    }
+    assert (made["compare"], made["bwlimit"]) == ("mtime", "")
+
+
+@pytest.mark.parametrize("flag", ["--delete-before", "--delete-during", "--delete-after"])
+async def test_no_flag_deletes(plane: Plane, flag: str):
+    reply = await plane.ask("POST", COPY, plane.order(flags=[flag]))
+    assert (reply.status_code, reply.json()["error"]) == (400, "bad_flag")
+
+
+@pytest.mark.parametrize("noun", ["plans", "checks", "transfers"])
+async def test_what_is_native_has_no_address_here(plane: Plane, noun: str):
+    for path in (f"/api/v0/{noun}/", f"/api/v0/commands/{noun}/", f"/api/v1/{noun}/"):
+        assert (await plane.ask("POST", path, plane.order())).status_code == 404
+
+
+async def test_a_plan_or_a_check_never_stands_where_the_latest_copy_is_shown(plane: Plane):
+    await plane.ask("POST", COPY, plane.order())
+    await plane.report("started")
+    for noun in ("plans", "checks"):
+        assert (await plane.ask("POST", f"/v1/{noun}", plane.native())).status_code == 202
+        await plane.report("succeeded", found=1)
+    row = (await plane.ask("GET", f"/api/v0/instances/{plane.instance}/")).json()["instances"]
+    assert row["status_msg"] == "Cloud Copy: preparing"

@@ -1,5 +1,12 @@
 """The served document: 3.1, with the seed operation as it was published."""
 
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from cloudcopy.http.v1 import examples
+from cloudcopy.wire import v1
 from tests.http.conftest import Plane
 
 FIELDS = {"instance_id", "src", "dst", "selected", "transfer", "flags", "api_key"}
@@ -53,3 +60,77 @@ async def test_the_list_of_flags_is_open_and_a_refusal_says_where_it_is(plane: P
     order = plane.order(flags=["--rc"])
     refused = await plane.ask("POST", "/api/v0/commands/rclone/", order)
     assert "/v1/flags" in refused.json()["msg"]
+
+
+NATIVE = {
+    "/v1/transfers": {"get", "post"},
+    "/v1/transfers/{transfer_id}": {"get", "patch"},
+    "/v1/transfers/{transfer_id}/cancel": {"post"},
+    "/v1/transfers/{transfer_id}/pause": {"post"},
+    "/v1/transfers/{transfer_id}/resume": {"post"},
+    "/v1/transfers/{transfer_id}/retry": {"post"},
+    "/v1/transfers/{transfer_id}/log": {"get"},
+    "/v1/transfers/{transfer_id}/events": {"get"},
+    "/v1/transfers/{transfer_id}/files": {"get"},
+    "/v1/transfers/{transfer_id}/receipt": {"get"},
+    "/v1/plans": {"get", "post"},
+    "/v1/plans/{plan_id}": {"get"},
+    "/v1/plans/{plan_id}/apply": {"post"},
+    "/v1/checks": {"get", "post"},
+    "/v1/checks/{check_id}": {"get"},
+}
+
+
+async def test_every_route_of_a_copy_is_documented_with_how_it_refuses(plane: Plane):
+    paths = (await plane.client.get("/openapi.json")).json()["paths"]
+    for path, methods in NATIVE.items():
+        assert set(paths.get(path, {})) == methods, path
+        for method in methods:
+            operation = paths[path][method]
+            assert {"401", "404", "409", "422"} <= set(operation["responses"]), path
+            assert operation["description"], path
+            assert operation["security"] == [{"BearerAuth": []}]
+
+
+async def test_every_body_of_a_copy_has_examples(plane: Plane):
+    paths = (await plane.client.get("/openapi.json")).json()["paths"]
+    seen = 0
+    for path in NATIVE:
+        for operation in paths[path].values():
+            body = operation.get("requestBody")
+            if body:
+                seen += 1
+                assert body["content"]["application/json"]["examples"], path
+    assert seen == 6
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (v1.NewTransfer, examples.NEW_TRANSFER),
+        (v1.NewPlan, examples.NEW_PLAN),
+        (v1.NewCheck, examples.NEW_CHECK),
+        (v1.Apply, examples.APPLY),
+        (v1.Retry, examples.RETRY),
+        (v1.Change, examples.CHANGE),
+    ],
+)
+def test_an_example_of_a_body_is_one(model: type[BaseModel], values: dict[str, Any]):
+    for each in values.values():
+        model.model_validate(each["value"])
+
+
+@pytest.mark.parametrize(
+    "shown", [examples.TRANSFER, examples.PLAN, examples.CHECK, examples.APPLIED]
+)
+def test_an_example_of_an_answer_is_one(shown: dict[str, Any]):
+    assert v1.TransferView.model_validate(shown).model_dump(mode="json") == shown
+
+
+async def test_the_stream_of_events_is_documented_as_one(plane: Plane):
+    paths = (await plane.client.get("/openapi.json")).json()["paths"]
+    told = paths["/v1/transfers/{transfer_id}/events"]["get"]
+    assert set(told["responses"]["200"]["content"]) == {"text/event-stream"}
+    assert {"204", "429"} <= set(told["responses"])
+    names = {each["name"] for each in told["parameters"]}
+    assert names == {"transfer_id", "last-event-id", "after"}

@@ -127,6 +127,33 @@ async def test_a_body_without_a_length_is_bound_too(plane: Plane):
     assert refused(reply, 413)["error"] == "too_large"
 
 
+async def test_an_address_or_headers_over_the_bound_are_refused_in_the_same_shape(plane: Plane):
+    long = await plane.ask("GET", f"/api/v1/instances/?select_filters={'x' * 20_000}")
+    assert refused(long, 414)["error"] == "too_large"
+    fat = await plane.ask("POST", COPY, plane.order(), headers=plane.auth | {"X": "x" * 40_000})
+    assert refused(fat, 431)["error"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"src": "../" * 50_000},
+        {"transfer": "x" * 50_000},
+        {"selected": "9" * 50_000},
+        {"instance_id": "x" * 50_000},
+        {"flags": ["--" + "x" * 50_000]},
+        {"flags": ["--exclude", "x" * 50_000]},
+        {"flags": ["--exclude", "*.tmp"] * 33},
+        {"dst": "bucket/" + "n" * 256},
+        {"dst": "bucket/" * 200},
+    ],
+)
+async def test_what_is_too_long_is_400_and_echoed_only_so_far(plane: Plane, changes: Any):
+    reply = await plane.ask("POST", COPY, plane.order(**changes))
+    refused(reply, 400)
+    assert len(reply.text) < 3_000
+
+
 @pytest.mark.parametrize("headers", [True, False])
 async def test_json_that_is_nested_without_end_is_refused(plane: Plane, headers: bool):
     sent = plane.auth if headers else {}

@@ -9,6 +9,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from cloudcopy.control import machines, reports, sweeps
+from cloudcopy.control import ledgers, machines, rechecks, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
 from cloudcopy.http.services import Services, socket_services
@@ -28,6 +29,8 @@ router = APIRouter()
 
 ROUND_SECONDS: Final = 20.0  # between full rounds, give or take a quarter so that agents spread
 LOGIN_SECONDS: Final = 10.0
+AT_ONCE: Final = 32  # messages of one agent in hand, besides reports
+MAX_ENDING: Final = 256  # reports of one agent in hand; more are left for their repetition
 KEEP_EVERY: Final = timedelta(seconds=5)  # how often a copy's numbers are stored
 REFUSED: Final = 4403  # private close codes are 4000 to 4999 (RFC 6455)
 SUPERSEDED: Final = 4409
@@ -99,9 +102,14 @@ class Line:
     app: Services
     machine: Machine
     epoch: int
-    _told: set[tuple[str, int, str]] = field(default_factory=set, init=False)
+    _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
     _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
+    _places: dict[tuple[str, int], ledgers.Place] = field(default_factory=dict, init=False)
+    _reporting: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
+    _hands: asyncio.Semaphore = field(
+        default_factory=partial(asyncio.Semaphore, AT_ONCE), init=False
+    )
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def serve(self, bell: Doorbell) -> None:
@@ -159,7 +167,7 @@ class Line:
         if full:
             await machines.heard(self.machine.id, desk=self.app.machines)
         orders = await reports.desired(self.machine.id, reads=self.app.reads)
-        keys = {(each.transfer, each.attempt, each.want): each for each in orders}
+        keys = {(each.transfer, each.attempt, each.want, each.bwlimit): each for each in orders}
         fresh = orders if full else [keys[key] for key in keys if key not in self._told]
         if fresh or full:
             await self._send_orders(fresh, full=full)
@@ -176,7 +184,12 @@ class Line:
         async with asyncio.TaskGroup() as group:
             while True:
                 message = await _frame(self.socket)
-                group.create_task(self._hear(message))
+                if isinstance(message, wire.Report):  # a slow one holds up no other message
+                    group.create_task(self._hear(message))
+                    continue
+                await self._hands.acquire()
+                hearing = group.create_task(self._hear(message))
+                hearing.add_done_callback(lambda _: self._hands.release())
 
     async def _hear(self, message: wire.FromAgent) -> None:
         try:
@@ -191,7 +204,11 @@ class Line:
     async def _act(self, message: wire.FromAgent) -> None:
         match message:
             case wire.Report():
-                await self._report(message)
+                await self._report_once(message)
+            case wire.LedgerChunk():
+                await self._ledger(message)
+            case wire.NeedNames():
+                await self._names(message)
             case wire.ProgressNow():
                 await self._progress(message)
             case wire.NeedBackend():
@@ -206,6 +223,40 @@ class Line:
             case _:
                 raise Forbidden(f"{type(message).__name__} is not expected after the login")
 
+    async def _ledger(self, chunk: wire.LedgerChunk) -> None:
+        await ledgers.take(
+            chunk,
+            machine=self.machine.id,
+            reads=self.app.reads,
+            open_store=self.app.open_store,
+        )
+        await self._send(
+            wire.LedgerAck(transfer=chunk.transfer, attempt=chunk.attempt, number=chunk.number)
+        )
+
+    async def _names(self, wanted: wire.NeedNames) -> None:
+        key = (wanted.transfer, wanted.attempt)
+        page, place = await ledgers.names(
+            wanted,
+            machine=self.machine.id,
+            reads=self.app.reads,
+            known=self._places.pop(key, None),
+        )
+        if page.more and place is not None:
+            self._places[key] = place
+        await self._send(page)
+
+    async def _report_once(self, report: wire.Report) -> None:
+        """A report that is repeated while it is looked into has its answer on the way."""
+        key = (report.transfer, report.attempt, report.fence, report.kind)
+        if key in self._reporting or len(self._reporting) >= MAX_ENDING:
+            return
+        self._reporting.add(key)
+        try:
+            await self._report(report)
+        finally:
+            self._reporting.discard(key)
+
     async def _report(self, report: wire.Report) -> None:
         app = self.app
         await sweeps.before(
@@ -214,8 +265,17 @@ class Line:
             vault=app.vault,
             probe=app.probe,
         )
+        looking = rechecks.Desk(
+            app.open_store, app.reads, app.vault, app.probe, app.rechecking, app.misses
+        )
+        seen = await rechecks.before(report, machine=self.machine.id, desk=looking)
         ended = await reports.apply(
-            report, machine=self.machine.id, open_store=app.open_store, bus=app.bus, now=app.now
+            seen,
+            machine=self.machine.id,
+            open_store=app.open_store,
+            bus=app.bus,
+            now=app.now,
+            limits=app.transfers.limits,
         )
         if ended is not None:
             self._kept_at.pop(ended.id, None)

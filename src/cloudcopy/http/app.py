@@ -6,11 +6,21 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from cloudcopy.http import agents, errors
-from cloudcopy.http.doors import BoundedBody, OneSpelling
+from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import account, copies
 from cloudcopy.http.v0 import instances as compatible_instances
-from cloudcopy.http.v1 import connections, keys, machines, transfers
+from cloudcopy.http.v1 import (
+    checks,
+    connections,
+    events,
+    files,
+    keys,
+    machines,
+    plans,
+    receipts,
+    transfers,
+)
 
 DESCRIPTION: Final = (
     "Move data between compute instances and cloud stores. `/api` is compatible with the public "
@@ -22,6 +32,11 @@ _ROUTERS: Final = (
     account.router,
     compatible_instances.router,
     transfers.router,
+    events.router,
+    plans.router,
+    checks.router,
+    files.router,
+    receipts.router,
     connections.router,
     machines.router,
     keys.router,
@@ -40,12 +55,14 @@ def build_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.streams = events.Streams()
     for router in _ROUTERS:
         app.include_router(router)
     app.state.routes = [route for router in _ROUTERS for route in router.routes]
     errors.install(app)
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
+    app.add_middleware(BoundedHead)
     _trim_document(app)
     return app
 

@@ -27,7 +27,9 @@ STATUS: Final[dict[type[errors.CloudCopyError], int]] = {
     errors.StoreUnreachable: 422,
     errors.Rejected: 422,
     errors.Unavailable: 503,
+    errors.TooMany: 429,
 }
+COMPATIBLE: Final = "/api/"
 _TITLES: Final = {
     400: "Bad request",
     401: "Not authenticated",
@@ -36,10 +38,18 @@ _TITLES: Final = {
     405: "Method not allowed",
     409: "Conflict",
     413: "Too large",
+    414: "Too large",
     422: "Invalid",
+    429: "Too many",
+    431: "Too large",
     503: "Unavailable",
 }
-RETRY_SECONDS: Final = 1  # a locked database is free again within that
+RETRY_SECONDS: Final = {
+    503: 1,  # a locked database is free again within that
+    429: 10,
+}
+MAX_SHOWN: Final = 200  # characters of an address, or of a field's name
+MAX_DETAIL: Final = 2_000  # characters: what was sent is echoed only so far
 
 
 def status_of(error: errors.CloudCopyError) -> int:
@@ -70,9 +80,10 @@ async def _known(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself: no such route, wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101
+    path = request.url.path[:MAX_SHOWN]
     detail = {
-        404: f"There is nothing at {request.url.path}.",
-        405: f"{request.method} is not possible at {request.url.path}.",
+        404: f"There is nothing at {path}.",
+        405: f"{request.method} is not possible at {path}.",
     }.get(error.status_code, str(error.detail))
     code = {404: "no_such_route", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
@@ -83,7 +94,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     """A body or a parameter that has the wrong form."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    place = ".".join(str(part) for part in first["loc"][1:])[:MAX_SHOWN] or str(first["loc"][0])
     broken_json = first["type"] == "json_invalid"
     status = 400 if broken_json or _compatible(request) else 422
     code = "bad_json" if broken_json else "invalid"
@@ -113,16 +124,28 @@ def _answer(
     headers: Any = None,
 ) -> Response:
     sent = dict(headers or {})
-    detail = detail.encode(errors="replace").decode()  # a lone surrogate cannot be sent
-    if status == STATUS[errors.Unavailable]:
-        sent["Retry-After"] = str(RETRY_SECONDS)
-    if _compatible(request):
-        msg = " ".join(_sentence(each) for each in (detail or "The request was refused", *next))
-        return JSONResponse(
-            {"success": False, "error": code, "msg": msg}, status_code=status, headers=sent
-        )
-    if status == STATUS[errors.Unauthenticated]:
+    if status in RETRY_SECONDS:
+        sent["Retry-After"] = str(RETRY_SECONDS[status])
+    if status == STATUS[errors.Unauthenticated] and not _compatible(request):
         sent["WWW-Authenticate"] = "Bearer"
+    body, kind = shaped(request.url.path, status, code, detail, retryable=retryable, next=next)
+    return JSONResponse(body, status_code=status, headers=sent, media_type=kind)
+
+
+def shaped(
+    path: str,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    retryable: bool = False,
+    next: tuple[str, ...] = (),
+) -> tuple[dict[str, Any], str]:
+    """A refusal's body and its media type, in the shape of the surface that has `path`."""
+    detail = detail[:MAX_DETAIL].encode(errors="replace").decode()  # no lone surrogate can be sent
+    if path.startswith(COMPATIBLE):
+        msg = " ".join(_sentence(each) for each in (detail or "The request was refused", *next))
+        return {"success": False, "error": code, "msg": msg}, "application/json"
     body = {
         "type": f"urn:cloudcopy:problem:{code}",
         "title": _TITLES.get(status, "Error"),
@@ -132,9 +155,7 @@ def _answer(
         "retryable": retryable,
         "next": list(next),
     }
-    return JSONResponse(
-        body, status_code=status, headers=sent, media_type="application/problem+json"
-    )
+    return body, "application/problem+json"
 
 
 def _sentence(text: str) -> str:
@@ -153,4 +174,4 @@ def _allowed(request: Request) -> str:
 
 
 def _compatible(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(COMPATIBLE)

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 from fastapi import Request, WebSocket
 
-from cloudcopy.control import connections, keys, machines, queries, transfers
+from cloudcopy.control import connections, keys, machines, queries, rechecks, transfers
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.engine import Probe
 from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
 from cloudcopy.ports.vault import Vault
+
+RECHECKS: Final = 4  # at once; each lists a store with an rclone of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class Services:
         new_nonce: 256 random bits for an agent's login challenge.
         public_url: What result URLs begin with; empty means the address of the request.
         closing: Set when the server shuts down: sockets of agents end then.
+        rechecking: The turns of those that list a store before they believe a report.
+        misses: How often that was not possible, by attempt.
     """
 
     open_store: OpenStore
@@ -39,6 +45,8 @@ class Services:
     queries: queries.Desk
     public_url: str
     closing: asyncio.Event
+    rechecking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, RECHECKS))
+    misses: rechecks.Misses = field(default_factory=dict)
 
 
 def services(request: Request) -> Services:

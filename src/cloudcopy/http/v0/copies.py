@@ -11,8 +11,8 @@ from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
+from cloudcopy.domain.order import Direction, Order
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.domain.transfer import Direction, Order
 from cloudcopy.http.callers import App, Compatible
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies

@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cloudcopy.control.queries import silent, status_msg
+from cloudcopy.control.queries import silent
+from cloudcopy.control.status import status_msg
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.ports.clock import Clock

@@ -1,77 +1,73 @@
 """From what the use cases return to what the native API shows."""
 
-from cloudcopy.control.queries import silent, status_msg
+from dataclasses import asdict
+
+from cloudcopy.control.queries import silent
+from cloudcopy.control.status import status_msg
+from cloudcopy.domain.compare import level_of
 from cloudcopy.domain.connection import Connection
 from cloudcopy.domain.keys import Key
 from cloudcopy.domain.machine import Machine
+from cloudcopy.domain.order import Direction
 from cloudcopy.domain.progress import Progress, Result
-from cloudcopy.domain.transfer import Direction
 from cloudcopy.ports.clock import Clock
-from cloudcopy.ports.reads import InstanceSeen, TransferSeen
+from cloudcopy.ports.reads import InstanceSeen, Moved, TransferSeen
 from cloudcopy.wire import v1
 
 
-def transfer(seen: TransferSeen, *, now: Clock) -> v1.TransferView:
+def transfer(seen: TransferSeen, *, now: Clock, ahead: int | None) -> v1.TransferView:
+    """A transfer, plan or check, with its latest numbers while it lives."""
     each = seen.transfer
     order = each.order
     sides = (str(order.local), str(order.remote))
     src, dst = sides if order.direction is Direction.TO_CLOUD else sides[::-1]
-    return v1.TransferView(
-        id=each.id,
-        state=each.state.value,
-        instance=order.instance,
-        instance_label=seen.instance_label,
-        connection=order.connection,
-        connection_name=seen.connection_name,
-        cloud_type=seen.cloud_type,
-        direction=order.direction.value,
-        src=src,
-        dst=dst,
-        flags=order.flags.words(),
-        attempt=each.attempt,
-        created_at=each.created_at,
-        started_at=each.started_at,
-        ended_at=each.ended_at,
-        reason=each.reason,
-        machine_silent=not each.state.final and silent(seen.machine_seen_at, now=now),
-        progress=_progress(seen.progress) if seen.progress else None,
-        result=_result(each.result) if each.result else None,
+    return v1.TransferView.model_validate(
+        {
+            "id": each.id,
+            "work": order.work,
+            "mode": order.mode,
+            "state": each.state,
+            "phase": each.shown_as(seen.progress),
+            "instance": order.instance,
+            "instance_label": seen.instance_label,
+            "connection": order.connection,
+            "connection_name": seen.connection_name,
+            "cloud_type": seen.cloud_type,
+            "direction": order.direction,
+            "src": src,
+            "dst": dst,
+            "flags": order.flags.words(),
+            "compare": level_of(order.flags),
+            "verify": order.verify,
+            "scope": each.scope,
+            "bwlimit": each.bwlimit,
+            "plan": order.agreed.plan if order.agreed else None,
+            "attempt": each.attempt,
+            "created_at": each.created_at,
+            "started_at": each.started_at,
+            "ended_at": each.ended_at,
+            "reason": each.reason,
+            "ahead": ahead,
+            "machine_silent": not each.state.final and silent(seen.machine_seen_at, now=now),
+            "progress": progress(seen.progress) if seen.progress else None,
+            "result": _result(each.result) if each.result else None,
+        }
     )
 
 
-def _progress(seen: Progress) -> v1.ProgressView:
-    return v1.ProgressView(
-        phase=seen.phase.value,
-        files_done=seen.files_done,
-        files_total=seen.files_total,
-        bytes_done=seen.bytes_done,
-        bytes_total=seen.bytes_total,
-        percent=seen.percent,
-        rate=seen.rate,
-        eta_seconds=seen.eta_seconds,
-        errors=seen.errors,
-        current=[
-            v1.CurrentFileView(name=each.name, bytes=each.bytes, size=each.size)
-            for each in seen.current
-        ],
-    )
+def progress(seen: Progress) -> v1.ProgressView:
+    """The latest numbers; a view has the same fields, and not the log."""
+    return v1.ProgressView.model_validate(seen, from_attributes=True)
+
+
+def event(move: Moved) -> v1.EventView:
+    """One change of state."""
+    return v1.EventView.model_validate(move, from_attributes=True)
 
 
 def _result(result: Result) -> v1.ResultView:
-    return v1.ResultView(
-        listed=result.listed,
-        copied=result.copied,
-        unchanged=result.unchanged,
-        kept=result.kept,
-        failed=result.failed,
-        skipped=dict(result.skipped),
-        bytes_copied=result.bytes_copied,
-        verified=result.verified.value,
-        hash=result.hash,
-        dry_run=result.dry_run,
-        notes=list(result.notes),
-        log=list(result.log),
-        summary=result.summary,
+    return v1.ResultView.model_validate(
+        asdict(result) | {"skipped": dict(result.skipped), "summary": result.summary}
     )
 
 

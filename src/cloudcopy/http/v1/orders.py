@@ -1,0 +1,61 @@
+"""From the two sides in a body to an order."""
+
+from cloudcopy.control import queries
+from cloudcopy.domain.compare import Level, level_of, with_level
+from cloudcopy.domain.flags import Flags
+from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.order import Direction, Mode, Order, Verify, Work
+from cloudcopy.domain.paths import InstancePath, RemotePath
+from cloudcopy.http.services import Services
+from cloudcopy.wire.v1 import NewCheck, NewPlan, NewTransfer, Sides
+
+
+async def transfer(body: NewTransfer, *, caller: Caller, app: Services) -> Order:
+    """Raises Rejected, as every function here does."""
+    flags = _flags(body, Level.MTIME)
+    mode, verify = Mode(body.mode), Verify(body.verify)
+    return await _order(body, Work.TRANSFER, flags, caller, app, mode=mode, verify=verify)
+
+
+async def plan(body: NewPlan, *, caller: Caller, app: Services) -> Order:
+    flags = _flags(body, Level.MTIME)
+    return await _order(body, Work.PLAN, flags, caller, app, mode=Mode(body.mode))
+
+
+async def check(body: NewCheck, *, caller: Caller, app: Services) -> Order:
+    return await _order(body, Work.CHECK, _flags(body, Level.CHECKSUM), caller, app)
+
+
+def _flags(body: Sides, unless_told: Level) -> Flags:
+    flags = Flags.parse(body.flags)
+    if body.compare is not None:
+        return with_level(flags, Level(body.compare))
+    return with_level(flags, unless_told) if level_of(flags) is Level.MTIME else flags
+
+
+async def _order(
+    body: Sides,
+    work: Work,
+    flags: Flags,
+    caller: Caller,
+    app: Services,
+    *,
+    mode: Mode = Mode.COPY,
+    verify: Verify = Verify.HASH,
+) -> Order:
+    instance = await queries.instance(body.instance, caller=caller, desk=app.queries)
+    connection = await queries.connection(body.connection, caller=caller, desk=app.queries)
+    direction = Direction(body.direction)
+    upload = direction is Direction.TO_CLOUD
+    here, there = ("src", "dst") if upload else ("dst", "src")
+    return Order(
+        instance=instance.instance.id,
+        connection=connection.id,
+        direction=direction,
+        local=InstancePath.parse(getattr(body, here), field=here),
+        remote=RemotePath.parse(getattr(body, there), field=there),
+        flags=flags,
+        work=work,
+        mode=mode,
+        verify=verify,
+    )
