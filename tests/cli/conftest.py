@@ -1,10 +1,15 @@
 """Runs the real command line against a scripted server on a loopback port."""
 
 import json
+import os
+import pty
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,8 @@ import uvicorn
 from cloudcopy.cli.app import build_app
 from tests.sdk.scripted import Scripted
 
+SOURCE = Path(__file__).parents[2] / "src"
+PROGRAM = "import os; from cloudcopy.cli.app import build_app; build_app(os.environ)()"
 KEY = "cck_AbCdEfGhIjKl_very-secret-indeed_0badcafe"
 
 
@@ -68,3 +75,43 @@ def cli(
     server: Scripted, listening: tuple[Scripted, str], capsys: pytest.CaptureFixture[str]
 ) -> CommandLine:
     return CommandLine(listening[1], capsys)
+
+
+class Typing:
+    """The command line in a terminal: `typing("mirror", ..., keys="y\\n")`.
+
+    What a person sees there, stderr, is `Ran.err`; stdout goes into a pipe, or there as well.
+    """
+
+    def __init__(self, cli: CommandLine) -> None:
+        self._cli = cli
+
+    def __call__(self, *words: str, keys: str = "", stdout: bool = False) -> Ran:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *words],
+            env={**self._cli.environ, "PYTHONPATH": str(SOURCE), "TERM": "dumb"},
+            stdin=theirs,
+            stdout=theirs if stdout else subprocess.PIPE,
+            stderr=theirs,
+        ) as child:
+            os.close(theirs)
+            os.write(ours, keys.encode())
+            seen = b""
+            while piece := _read(ours):
+                seen += piece
+            os.close(ours)
+            out = child.stdout.read() if child.stdout else b""
+            return Ran(child.wait(), out.decode(), seen.decode().replace("\r\n", "\n"))
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux's way to say that the other side has closed
+        return b""
+
+
+@pytest.fixture
+def typing(cli: CommandLine) -> Typing:
+    return Typing(cli)

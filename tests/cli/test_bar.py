@@ -22,36 +22,70 @@ def drawn(**changes: object) -> list[str]:
 def test_the_bar_shows_where_to_how_far_and_at_most_three_files() -> None:
     files = [CurrentFileView(name=f"f{n}.bin", bytes=1024, size=4096) for n in range(5)]
 
-    where, line, numbers, *shown = drawn(current=files)
+    where, line, numbers, counts, *shown = drawn(current=files)
 
     assert where == "@here:/data → my-s3:bucket/data"
     assert line.count("━") == 30
     assert numbers == (
-        "transferring 50%  512.0 KiB of 1.0 MiB  2.0 KiB/s  ETA 4m16s  12 of 40 files"
+        "transferring 50%  512.0 KiB of 1.0 MiB  512.0 KiB left  2.0 KiB/s  ETA 4m16s"
     )
+    assert counts == "found 48, to copy 40, copied 12, skipped 8"
     assert shown == [f"  f{n}.bin  1.0 KiB of 4.0 KiB" for n in range(3)]
 
 
 def test_what_is_unknown_is_not_made_up() -> None:
     unknown = CurrentFileView(name="a", bytes=0, size=-1)
 
-    _, _, numbers, file = drawn(eta_seconds=None, current=[unknown], errors=2)
+    _, _, numbers, counts, file = drawn(eta_seconds=None, current=[unknown], failed=2, retried=3)
 
     assert "ETA" not in numbers
-    assert numbers.endswith("2 errors")
+    assert counts.endswith("failed 2, retried 3")
     assert file == "  a  0 B of unknown"
 
 
 def test_before_anything_was_listed_there_are_no_numbers() -> None:
-    empty = views.progress(phase="preparing", files_total=0, bytes_total=0)
+    empty = views.progress(phase="preparing", to_copy=0, bytes_to_copy=0)
 
     assert bar.headline(views.transfer(state="running", progress=empty)) == "preparing"
+
+
+def test_verifying_counts_what_is_proven() -> None:
+    proving = views.progress(phase="verifying", verified=30, bytes_verified=2048)
+
+    shown = bar.headline(views.transfer(state="running", progress=proving))
+    assert shown == "verifying  30 files, 2.0 KiB"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "text"),
+    [(3, "queued, 3 ahead"), (0, "queued, next in line"), (None, "queued")],
+)
+def test_a_queued_transfer_says_how_many_are_ahead_of_it(ahead: int | None, text: str) -> None:
+    assert bar.headline(views.transfer(ahead=ahead)) == text
+
+
+def test_a_paused_transfer_says_how_it_goes_on() -> None:
+    paused = views.transfer(state="paused")
+
+    assert bar.headline(paused) == "paused; go on with: cloudcopy transfer resume t_1"
+
+
+def test_a_limit_is_shown_while_it_runs() -> None:
+    limited = views.transfer(state="running", progress=views.progress(), bwlimit="10M")
+
+    assert bar.counts(limited).endswith(", limit 10M")
+
+
+def test_a_plan_counts_only_what_it_has_found() -> None:
+    planning = views.transfer(work="plan", state="running", progress=views.progress(skipped=0))
+
+    assert bar.counts(planning) == "found 48"
 
 
 def test_a_silent_machine_is_told() -> None:
     silent = views.transfer(state="running", machine_silent=True)
 
-    assert bar.headline(silent) == "running, the machine is silent"
+    assert bar.headline(silent) == "preparing, the machine is silent"
 
 
 def test_in_a_log_there_is_a_line_per_state_and_one_every_ten_seconds(
@@ -64,7 +98,7 @@ def test_in_a_log_there_is_a_line_per_state_and_one_every_ten_seconds(
             show(RUNNING)
 
     out, err = capsys.readouterr()
-    running = f"t_1 {bar.headline(RUNNING)}"
+    running = f"t_1 {bar.headline(RUNNING)}  {bar.counts(RUNNING)}"
     assert out == ""
     assert err.splitlines() == ["t_1 queued", running, running]
 

@@ -22,7 +22,7 @@ def test_a_copy_is_waited_for_and_says_what_it_did_and_where_it_went(cli: Comman
 
     assert ran.code == exits.DONE
     assert ran.out == "✔ 3 copied (3.0 KiB); verified by md5 → my-s3:bucket/data  (t_1)\n"
-    assert "transferring 50%  512.0 KiB of 1.0 MiB  2.0 KiB/s  ETA 4m16s" in ran.err
+    assert "transferring 50%  512.0 KiB of 1.0 MiB  512.0 KiB left  2.0 KiB/s" in ran.err
 
 
 def test_detached_it_prints_only_the_id(server: Scripted, cli: CommandLine) -> None:
@@ -51,7 +51,8 @@ def test_detached_as_json_it_prints_the_accepted_transfer(cli: CommandLine) -> N
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [("failed", exits.FAILED), ("cancelled", exits.CANCELLED)]
+    ("state", "code"),
+    [("failed", exits.FAILED), ("cancelled", exits.CANCELLED)],
 )
 def test_the_exit_code_says_how_it_ended(
     server: Scripted, cli: CommandLine, state: str, code: int
@@ -76,7 +77,7 @@ def test_flags_are_passed_on_and_rules_keep_the_order_they_were_given_in(
         *("--dry-run", "--size-only", "--checksum", "--ignore-existing", "--update"),
         *("--immutable", "--no-traverse", "--delete-excluded"),
         *("--max-age", "7d", "--min-age", "1h", "--max-size", "1G", "--min-size", "1K"),
-        *("--bwlimit", "50M", "--transfers", "8", "--checkers", "16", "--max-transfer", "1T"),
+        *("--transfers", "8", "--checkers", "16", "--max-transfer", "1T"),
     )
 
     (body,) = server.bodies("POST", ALL)
@@ -85,7 +86,6 @@ def test_flags_are_passed_on_and_rules_keep_the_order_they_were_given_in(
     assert flags[-4:] == ["--exclude=*.tmp", "--include=*.bin", "--filter=- cache/**",
                           "--exclude=a=b"]  # fmt: skip
     assert sorted(flags[:-4]) == [
-        "--bwlimit=50M",
         "--checkers=16",
         "--checksum",
         "--delete-excluded",
@@ -102,6 +102,56 @@ def test_flags_are_passed_on_and_rules_keep_the_order_they_were_given_in(
         "--transfers=8",
         "--update",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("copy", "@7:/data", "my-s3:x"),
+        ("cloud", "copy", "7", "/data", "x", "--connection", "my-s3"),
+    ],
+)
+def test_what_is_compared_how_it_is_proven_and_how_fast_are_no_flags(
+    server: Scripted, cli: CommandLine, words: tuple[str, ...]
+) -> None:
+    cli(*words, "--compare", "checksum", "--verify", "size", "--bwlimit", "50M", "--detach")
+
+    assert server.bodies("POST", ALL) == [
+        {
+            "instance": "7",
+            "connection": "my-s3",
+            "direction": "instance_to_cloud",
+            "src": "/data",
+            "dst": "x",
+            "flags": [],
+            "compare": "checksum",
+            "verify": "size",
+            "mode": "copy",
+            "bwlimit": "50M",
+        }
+    ]
+
+
+def test_a_level_that_does_not_exist_is_refused(server: Scripted, cli: CommandLine) -> None:
+    ran = cli("copy", "@here:/data", "my-s3:x", "--compare", "content")
+
+    assert ran.code == exits.USAGE
+    assert "checksum" in ran.err
+    assert server.seen == []
+
+
+def test_a_copy_that_is_partial_says_how_to_try_only_those_files(
+    server: Scripted, cli: CommandLine
+) -> None:
+    result = views.result(failed=1, summary="2 copied, 1 failed; verified by md5")
+    server.on("GET", ONE, ok(views.transfer(state="partial", reason="1 failed.", result=result)))
+
+    ran = cli("copy", "@here:/data", "my-s3:bucket/data")
+
+    assert ran.code == exits.PARTIAL
+    assert "is partial: 1 failed. 2 copied, 1 failed; verified by md5." in ran.err
+    assert "cloudcopy transfer report t_1" in ran.err
+    assert "cloudcopy transfer retry t_1 --failed" in ran.err
 
 
 def test_the_server_says_what_is_wrong_with_a_flag(server: Scripted, cli: CommandLine) -> None:
@@ -128,6 +178,10 @@ def test_the_seed_form_asks_for_the_same_copy(server: Scripted, cli: CommandLine
             "src": "/workspace/x",
             "dst": "bucket/x",
             "flags": ["--dry-run"],
+            "compare": None,
+            "verify": "hash",
+            "mode": "copy",
+            "bwlimit": "",
         }
     ]
 

@@ -5,17 +5,18 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from cloudcopy.cli import exits
 from cloudcopy.cli.call import DEFAULT_URL
-from tests.cli.conftest import KEY, CommandLine
+from tests.cli.conftest import KEY, PROGRAM, SOURCE, CommandLine
 from tests.sdk import views
 from tests.sdk.scripted import Answer, Scripted, Seen, ok, problem
 
-SOURCE = Path(__file__).parents[2] / "src"
+# A shell's background process ignores Ctrl-C, and so does what it starts.
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
 ONE = "/v1/transfers/t_1"
 SHOW = ("transfer", "show", "t_1")
 
@@ -166,7 +167,7 @@ def test_nobody_there_is_temporary_and_says_how_to_start() -> None:
     with socket.socket() as taken:  # bound, never listening
         taken.bind(("127.0.0.1", 0))
         ran = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, *SHOW],
+            [sys.executable, "-c", PROGRAM, *SHOW],
             env=_environ(f"http://127.0.0.1:{taken.getsockname()[1]}"),
             capture_output=True,
             text=True,
@@ -190,16 +191,19 @@ def test_an_interrupt_stops_the_watching_and_not_the_copy(
     server.on_request = count
     server.on("GET", ONE, ok(views.transfer(state="running", progress=views.progress())))
     child = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, "transfer", "watch", "t_1"],
+        [sys.executable, "-c", f"{LISTEN}; {PROGRAM}", "transfer", "watch", "t_1"],
         env=_environ(cli.url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     with child:
-        assert polled.wait(timeout=30)
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
+        try:
+            assert polled.wait(timeout=30)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=30)
+        finally:
+            child.kill()
 
     assert (child.returncode, out) == (exits.INTERRUPTED, "")
     assert err.splitlines()[-3:] == [
@@ -208,9 +212,6 @@ def test_an_interrupt_stops_the_watching_and_not_the_copy(
         "  Cancel it: cloudcopy transfer cancel t_1",
     ]
     assert {each.method for each in server.seen} == {"GET"}
-
-
-_PROGRAM = "import os; from cloudcopy.cli.app import build_app; build_app(os.environ)()"
 
 
 def _environ(url: str) -> dict[str, str]:

@@ -58,11 +58,16 @@ def test_transfers_are_listed_up_to_a_limit_with_names_for_filters(
 
     ran = cli(
         *("transfer", "list", "--state", "running", "--state", "queued"),
-        *("--instance", "here", "--limit", "3", "--json"),
+        *("--work", "transfer", "--instance", "here", "--limit", "3", "--json"),
     )
 
     assert len(ran.json_lines()[0]) == 3
-    assert server.seen[1].query == {"state": "running,queued", "instance": "7", "limit": "3"}
+    assert server.seen[1].query == {
+        "state": "running,queued",
+        "work": "transfer",
+        "instance": "7",
+        "limit": "3",
+    }
 
 
 def test_a_state_that_does_not_exist_is_refused(cli: CommandLine) -> None:
@@ -82,6 +87,8 @@ def test_a_transfer_is_shown_with_its_places_and_numbers(
     assert "from     @here:/data" in lines
     assert "to       my-s3:bucket/data" in lines
     assert "created  2026-01-02 03:04:05Z" in lines
+    assert "compare  mtime" in lines
+    assert "files    found 48, to copy 40, copied 12, skipped 8" in lines
     assert lines[1].startswith("state    transferring 50%")
     assert cli("transfer", "show", "t_1", "--json").json_lines() == [
         RUNNING.model_dump(mode="json")
@@ -99,12 +106,40 @@ def test_a_name_cannot_write_to_the_terminal(server: Scripted, cli: CommandLine)
     assert not any(char in shown + watched for char in "\x1b\x07\u202e")
 
 
-def test_a_transfer_is_cancelled_and_tried_again(server: Scripted, cli: CommandLine) -> None:
-    server.on("POST", "/v1/transfers/t_1/cancel", ok(views.transfer(state="cancelling"), 202))
-    server.on("POST", "/v1/transfers/t_1/retry", ok(views.transfer(attempt=2), 202))
+def test_in_a_list_each_line_says_how_far_it_is(server: Scripted, cli: CommandLine) -> None:
+    paused = views.transfer(id="t_2", state="paused")
+    page = v1.TransferPage(data=[RUNNING, paused, views.plan()], next_cursor=None)
+    server.on("GET", "/v1/transfers", ok(page))
+
+    rows = [line.split("\t") for line in cli("transfer", "list").out.splitlines()]
+
+    assert [row[:3] for row in rows] == [
+        ["t_1", "transfer", "transferring"],
+        ["t_2", "transfer", "paused"],
+        ["t_plan", "plan", "succeeded"],
+    ]
+    assert rows[1][-1] == "paused; go on with: cloudcopy transfer resume t_2"
+    assert rows[2][-1] == "plan: 2 to copy (30 B), 1 to delete, 4 unchanged"
+
+
+def test_a_transfer_is_changed_and_says_what_came_of_it(server: Scripted, cli: CommandLine) -> None:
+    one = "/v1/transfers/t_1"
+    server.on("POST", f"{one}/cancel", ok(views.transfer(state="cancelling"), 202))
+    server.on("POST", f"{one}/pause", ok(views.transfer(state="pausing"), 202))
+    server.on("POST", f"{one}/resume", ok(views.transfer(attempt=2), 202))
+    server.on("POST", f"{one}/retry", ok(views.transfer(attempt=2, scope="failed"), 202))
+    server.on("PATCH", one, ok(views.transfer(bwlimit="10M")))
 
     assert "state    cancelling" in cli("transfer", "cancel", "t_1").out
+    paused = cli("transfer", "pause", "t_1")
+    assert "state    pausing" in paused.out
+    assert "cloudcopy transfer resume t_1" in paused.err
+    assert "attempt  2" in cli("transfer", "resume", "t_1").out
+    assert "scope    only what failed before" in cli("transfer", "retry", "t_1", "--failed").out
     assert cli("transfer", "retry", "t_1", "--json").json_lines()[0]["attempt"] == 2
+    assert "limit    10M" in cli("transfer", "limit", "t_1", "10M").out
+    assert server.bodies("POST", f"{one}/retry") == [{"only": "failed"}, {"only": "all"}]
+    assert server.bodies("PATCH", one) == [{"bwlimit": "10M"}]
 
 
 def test_watching_a_transfer_that_has_ended_tells_its_end(

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from cloudcopy.wire.v1 import Problem
+from cloudcopy.wire.v1 import EventView, Problem, ProgressView
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,28 @@ class Scripted:
 
 def ok(body: BaseModel, status: int = 200) -> Answer:
     return Answer(status, body.model_dump_json().encode())
+
+
+def lines(*rows: BaseModel) -> Answer:
+    """JSON lines."""
+    body = "".join(f"{row.model_dump_json()}\n" for row in rows)
+    return Answer(200, body.encode(), "application/x-ndjson")
+
+
+def told(*events: EventView | ProgressView | None) -> Answer:
+    """A stream of events that then ends; None is a sign of life."""
+    body = "".join(_event(each) for each in events)
+    return Answer(200, body.encode(), "text/event-stream")
+
+
+def _event(each: EventView | ProgressView | None) -> str:
+    match each:
+        case None:
+            return ": still here\n\n"
+        case EventView():
+            return f"event: state\nid: {each.number}\ndata: {each.model_dump_json()}\n\n"
+        case _:
+            return f"event: progress\ndata: {each.model_dump_json()}\n\n"
 
 
 def problem(

@@ -113,5 +113,5 @@ async def test_fields_that_this_version_does_not_know_are_ignored(
 
 def test_the_public_names_are_those_that_are_listed() -> None:
     public = {name for name, value in vars(sdk).items() if isinstance(value, type)}
-    aliases = {"DirectionName", "StateName"}
+    aliases = {name for name in sdk.__all__ if name.endswith("Name")}
     assert public | aliases == set(sdk.__all__)

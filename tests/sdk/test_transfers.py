@@ -3,11 +3,11 @@ import pytest
 
 from cloudcopy import sdk
 from cloudcopy.sdk import Client, TransferView
-from cloudcopy.sdk.transfers import MAX_MISSED_POLLS
+from cloudcopy.sdk.events import MAX_MISSED
 from cloudcopy.wire import v1
 from tests.sdk import views
 from tests.sdk.conftest import KEY, Pauses
-from tests.sdk.scripted import Scripted, ok, problem
+from tests.sdk.scripted import Answer, Scripted, ok, problem
 
 ONE = "/v1/transfers/t_1"
 ALL = "/v1/transfers"
@@ -27,6 +27,9 @@ async def test_a_copy_is_asked_for_in_the_documented_body(server: Scripted, clie
         src="bucket/x",
         dst="/x",
         flags=["--dry-run"],
+        compare="checksum",
+        verify="size",
+        bwlimit="10M",
     )
 
     assert server.bodies("POST", ALL) == [
@@ -37,6 +40,10 @@ async def test_a_copy_is_asked_for_in_the_documented_body(server: Scripted, clie
             "src": "bucket/x",
             "dst": "/x",
             "flags": ["--dry-run"],
+            "compare": "checksum",
+            "verify": "size",
+            "mode": "copy",
+            "bwlimit": "10M",
         }
     ]
 
@@ -49,12 +56,13 @@ async def test_a_list_goes_on_through_all_pages_with_its_filters(
     found = [
         each.id
         async for each in client.transfers.list(
-            states=("running", "queued"), instance=7, connection=101, page_size=2
+            states=("running", "queued"), work="check", instance=7, connection=101, page_size=2
         )
     ]
 
     assert found == ["t_3", "t_2", "t_1"]
-    same = {"state": "running,queued", "instance": "7", "connection": "101", "limit": "2"}
+    same = {"state": "running,queued", "work": "check", "instance": "7", "connection": "101"}
+    same["limit"] = "2"
     assert [each.query for each in server.seen] == [same, same | {"cursor": "t_2"}]
 
 
@@ -68,8 +76,8 @@ async def test_a_list_fetches_no_page_that_nobody_reads(server: Scripted, client
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
-async def test_waiting_ends_at_every_final_state(
+@pytest.mark.parametrize("state", ["succeeded", "partial", "failed", "cancelled"])
+async def test_without_events_waiting_polls_until_every_final_state(
     server: Scripted, client: Client, pauses: Pauses, state: v1.StateName
 ) -> None:
     running = views.transfer(state="running", progress=views.progress())
@@ -126,15 +134,40 @@ async def test_waiting_gives_up_on_a_server_that_stays_away(pauses: Pauses) -> N
         with pytest.raises(sdk.Unreachable):
             await client.transfers.wait("t_1")
 
-    assert polls == 1 + 5 * (MAX_MISSED_POLLS + 1)
+    assert polls == 1 + 1 + 5 * (MAX_MISSED + 1)  # the second looked for events
 
 
-async def test_cancel_and_retry_return_the_transfer(server: Scripted, client: Client) -> None:
+async def test_each_change_returns_the_transfer(server: Scripted, client: Client) -> None:
     server.on("POST", f"{ONE}/cancel", ok(views.transfer(state="cancelling"), 202))
-    server.on("POST", f"{ONE}/retry", ok(views.transfer(attempt=2), 202))
+    server.on("POST", f"{ONE}/pause", ok(views.transfer(state="pausing"), 202))
+    server.on("POST", f"{ONE}/resume", ok(views.transfer(attempt=2), 202))
+    server.on("POST", f"{ONE}/retry", ok(views.transfer(attempt=3), 202))
+    server.on("PATCH", ONE, ok(views.transfer(bwlimit="1M")))
 
     assert (await client.transfers.cancel("t_1")).state == "cancelling"
-    assert (await client.transfers.retry("t_1")).attempt == 2
+    assert (await client.transfers.pause("t_1")).state == "pausing"
+    assert (await client.transfers.resume("t_1")).attempt == 2
+    assert (await client.transfers.retry("t_1", only="failed")).attempt == 3
+    assert (await client.transfers.limit("t_1", "1M")).bwlimit == "1M"
+    assert server.bodies("POST", f"{ONE}/retry") == [{"only": "failed"}]
+    assert server.bodies("PATCH", ONE) == [{"bwlimit": "1M"}]
+
+
+async def test_a_retry_that_may_have_begun_is_not_asked_for_twice(
+    server: Scripted, client: Client
+) -> None:
+    for verb in ("retry", "resume"):
+        server.on("POST", f"{ONE}/{verb}", problem(502, "bad_gateway", "Lost."))
+        with pytest.raises(sdk.Unavailable):
+            await getattr(client.transfers, verb)("t_1")
+
+    assert len(server.seen) == 2
+
+
+async def test_a_log_is_text_and_none_is_empty(server: Scripted, client: Client) -> None:
+    server.on("GET", f"{ONE}/log", Answer(200, "a: copied\nbé\n".encode(), "text/plain"))
+
+    assert await client.transfers.log("t_1") == "a: copied\nbé\n"
 
 
 @pytest.mark.parametrize("id", ["", "..", "t_1/cancel", "t_1?x", "t_é"])

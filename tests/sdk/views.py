@@ -9,8 +9,11 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def transfer(**changes: Any) -> v1.TransferView:
+    """Running, it is in the phase of its progress."""
     known: dict[str, Any] = {
         "id": "t_1",
+        "work": "transfer",
+        "mode": "copy",
         "state": "queued",
         "instance": 7,
         "instance_label": "here",
@@ -21,29 +24,46 @@ def transfer(**changes: Any) -> v1.TransferView:
         "src": "/data",
         "dst": "bucket/data",
         "flags": [],
+        "compare": "mtime",
+        "verify": "hash",
+        "scope": "all",
+        "bwlimit": "",
+        "plan": None,
         "attempt": 1,
         "created_at": AT,
         "started_at": None,
         "ended_at": None,
         "reason": "",
+        "ahead": None,
         "machine_silent": False,
         "progress": None,
         "result": None,
     }
-    return v1.TransferView(**(known | changes))
+    known |= changes
+    phase = known["state"]
+    if phase == "running":
+        phase = known["progress"].phase if known["progress"] else "preparing"
+    return v1.TransferView(**{"phase": phase, **known})
 
 
 def progress(**changes: Any) -> v1.ProgressView:
     known: dict[str, Any] = {
         "phase": "transferring",
-        "files_done": 12,
-        "files_total": 40,
-        "bytes_done": 512 * 1024,
-        "bytes_total": 1024 * 1024,
+        "found": 48,
+        "to_copy": 40,
+        "copied": 12,
+        "skipped": 8,
+        "failed": 0,
+        "deleted": 0,
+        "retried": 0,
+        "verified": 0,
+        "bytes_found": 2 * 1024 * 1024,
+        "bytes_to_copy": 1024 * 1024,
+        "bytes_copied": 512 * 1024,
+        "bytes_verified": 0,
         "percent": 50,
         "rate": 2048.0,
         "eta_seconds": 256,
-        "errors": 0,
         "current": [],
     }
     return v1.ProgressView(**(known | changes))
@@ -51,20 +71,67 @@ def progress(**changes: Any) -> v1.ProgressView:
 
 def result(**changes: Any) -> v1.ResultView:
     known: dict[str, Any] = {
-        "listed": 3,
+        "found": 3,
         "copied": 3,
         "unchanged": 0,
         "kept": 0,
         "failed": 0,
+        "deleted": 0,
+        "retried": 0,
+        "changed": 0,
+        "at_destination": 0,
         "skipped": {},
+        "bytes_found": 3072,
         "bytes_copied": 3072,
+        "bytes_verified": 3072,
         "verified": "hash",
         "hash": "md5",
+        "by_size_only": 0,
+        "errors": [],
+        "recheck": v1.RecheckView(files=3, hashed=3, why_not=""),
+        "digests": v1.DigestsView(files="ab" * 32, leaves=3, source="", destination=""),
         "dry_run": False,
         "notes": [],
         "summary": "3 copied (3.0 KiB); verified by md5",
     }
     return v1.ResultView(**(known | changes))
+
+
+def plan(**changes: Any) -> v1.TransferView:
+    """A mirror's plan that has succeeded: two to copy, one to delete."""
+    known: dict[str, Any] = {
+        "id": "t_plan",
+        "work": "plan",
+        "mode": "mirror",
+        "state": "succeeded",
+        "ended_at": AT,
+        "result": result(
+            copied=2,
+            bytes_copied=30,
+            unchanged=4,
+            deleted=1,
+            digests=v1.DigestsView(files="", leaves=0, source="aa" * 32, destination="bb" * 32),
+        ),
+    }
+    return transfer(**(known | changes))
+
+
+def row(path: str, outcome: str, **changes: Any) -> v1.FileView:
+    known: dict[str, Any] = {
+        "path": path,
+        "outcome": outcome,
+        "size": 10,
+        "code": "",
+        "why": "",
+        "hash": "",
+        "verified": "nothing",
+    }
+    return v1.FileView(**(known | changes))
+
+
+def event(number: int, state: v1.StateName, **changes: Any) -> v1.EventView:
+    known: dict[str, Any] = {"number": number, "at": AT, "state": state, "attempt": 1, "reason": ""}
+    return v1.EventView(**(known | changes))
 
 
 def connection(**changes: Any) -> v1.ConnectionView:

@@ -24,14 +24,41 @@ CLOUDCOPY_API_KEY only: on a command line every user of the machine sees it.
 """
 _COPY_HELP: Final = """Copy between an instance and a cloud store, and wait for it.
 
-What is inside SRC lands inside DST; nothing is ever deleted. The command ends
-when the copy is verified. Ctrl-C stops the waiting, not the copy.
+What is inside SRC lands inside DST; nothing is ever deleted: that is what
+mirror is for. The command ends when the copy is verified. Ctrl-C stops the
+waiting, not the copy.
+"""
+_PLAN_HELP: Final = """List what a copy would do, and do nothing.
+
+Every file with its reason and its bytes; with --mirror also what would be
+deleted. With -o FILE it can be carried out later: cloudcopy apply FILE.
+"""
+_APPLY_HELP: Final = """Carry out a plan, and wait for it.
+
+Exactly the files of the plan are copied or deleted. When the source or the
+destination has changed since, nothing is done. A file that was edited, or
+comes from another server, is refused.
+"""
+_MIRROR_HELP: Final = """Make the destination like the source, deleting what only it has.
+
+It makes a plan, shows what would be deleted, asks, carries the plan out and
+waits. A script confirms with the number of deletions: --confirm-deletions 12.
+"""
+_CHECK_HELP: Final = """Compare both sides, and change nothing.
+
+By checksum unless --compare says otherwise. Exit code 0: they are equal;
+3: they differ.
 """
 
 # Where each noun's commands are, and what it is.
 _NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "copy": ("copy:copy", _COPY_HELP),
-    "transfer": ("transfer:app", "Copies: those that run and those that have ended."),
+    "mirror": ("plan:mirror", _MIRROR_HELP),
+    "plan": ("plan:plan", _PLAN_HELP),
+    "apply": ("plan:apply", _APPLY_HELP),
+    "check": ("check:check", _CHECK_HELP),
+    "transfer": ("transfer:app", "Copies, plans and checks that run and that have ended."),
+    "receipt": ("receipt:app", "Receipts: what a copy can prove, verified offline."),
     "connection": ("connection:app", "Cloud stores and their credentials."),
     "instance": ("instance:app", "Directories on machines that can be copied from and to."),
     "machine": ("machine:app", "Hosts that run an agent."),

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cloudcopy.cli.addresses import written
 from cloudcopy.cli.output import Terminal, clean, duration, size
-from cloudcopy.sdk import TransferView
+from cloudcopy.sdk import ProgressView, TransferView
 
 LINE_SECONDS: Final = 10.0  # in a log, one line as often as this
 SHOWN_FILES: Final = 3
@@ -34,37 +34,71 @@ def shown(terminal: Terminal, *, now: Callable[[], float]) -> Iterator[Show]:
 
 
 def _lines(terminal: Terminal, now: Callable[[], float]) -> Show:
-    """A line at once when the state has changed, otherwise one every `LINE_SECONDS`."""
-    state, due = "", 0.0
+    """A line at once when the phase has changed, otherwise one every `LINE_SECONDS`."""
+    phase, due = "", 0.0
 
     def show(transfer: TransferView) -> None:
-        nonlocal state, due
-        if transfer.state != state or now() >= due:
-            state, due = transfer.state, now() + LINE_SECONDS
-            terminal.say(f"{transfer.id} {headline(transfer)}")
+        nonlocal phase, due
+        if transfer.phase != phase or now() >= due:
+            phase, due = transfer.phase, now() + LINE_SECONDS
+            told = (headline(transfer), counts(transfer))
+            terminal.say(f"{transfer.id} {'  '.join(part for part in told if part)}")
 
     return show
 
 
 def headline(transfer: TransferView) -> str:
-    """The numbers in one line, e.g. ``transferring 52%  1.9 GiB of 2.3 GiB  1.1 GiB/s``."""
+    """How far it is, in one line, e.g. ``transferring 52%  1.9 GiB of 2.3 GiB, 0.4 GiB left``."""
     progress = transfer.progress
     silent = ", the machine is silent" if transfer.machine_silent else ""
-    if progress is None or transfer.state != "running":
-        return f"{transfer.state}{silent}"
-    if not progress.files_total:  # nothing was listed yet
-        return f"{progress.phase}{silent}"
+    match transfer.state:
+        case "running":
+            return f"{transfer.phase}{silent}{_numbers(progress) if progress else ''}"
+        case "queued" if transfer.ahead:
+            return f"queued, {transfer.ahead} ahead"
+        case "queued" if transfer.ahead == 0:
+            return "queued, next in line"
+        case "paused":
+            return f"paused; go on with: cloudcopy transfer resume {transfer.id}"
+        case _:
+            return f"{transfer.phase}{silent}"
+
+
+def _numbers(progress: ProgressView) -> str:
+    if progress.phase == "verifying":
+        return f"  {progress.verified} files, {size(progress.bytes_verified)}"
+    if not progress.to_copy:  # nothing to copy was found yet
+        return ""
     parts = [
-        f"{progress.phase}{silent} {progress.percent}%",
-        f"{size(progress.bytes_done)} of {size(progress.bytes_total)}",
+        f" {progress.percent}%",
+        f"{size(progress.bytes_copied)} of {size(progress.bytes_to_copy)}",
+        f"{size(max(0, progress.bytes_to_copy - progress.bytes_copied))} left",
         f"{size(progress.rate)}/s",
     ]
     if progress.eta_seconds is not None:
         parts.append(f"ETA {duration(progress.eta_seconds)}")
-    parts.append(f"{progress.files_done} of {progress.files_total} files")
-    if progress.errors:
-        parts.append(f"{progress.errors} errors")
     return "  ".join(parts)
+
+
+def counts(transfer: TransferView) -> str:
+    """The files in one line, e.g. ``found 48, to copy 40, copied 12``; empty before it runs."""
+    progress = transfer.progress
+    if progress is None or transfer.state != "running":
+        return ""
+    parts = [f"found {progress.found}"]
+    if transfer.work == "transfer":
+        parts += [f"to copy {progress.to_copy}", f"copied {progress.copied}"]
+    for word, count in (
+        ("skipped", progress.skipped),
+        ("failed", progress.failed),
+        ("deleted", progress.deleted),
+        ("retried", progress.retried),
+    ):
+        if count:
+            parts.append(f"{word} {count}")
+    if transfer.bwlimit:
+        parts.append(f"limit {transfer.bwlimit}")
+    return ", ".join(parts)
 
 
 def picture(transfer: TransferView) -> RenderableType:
@@ -80,16 +114,19 @@ def picture(transfer: TransferView) -> RenderableType:
             width=_BAR_WIDTH,
         )
     )
-    numbers = Text(clean(headline(transfer)), no_wrap=True, overflow="ellipsis")
+    told = [text for text in (headline(transfer), counts(transfer)) if text]
     files = [
-        Text(
-            f"  {clean(file.name)}  {size(file.bytes)} of "
-            f"{size(file.size) if file.size >= 0 else 'unknown'}",
-            style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        f"  {file.name}  {size(file.bytes)} of {size(file.size) if file.size >= 0 else 'unknown'}"
         for file in (progress.current[:SHOWN_FILES] if progress else ())
     ]
-    where = Text(clean(f"{source} → {destination}"), no_wrap=True, overflow="ellipsis")
-    return Group(where, line, numbers, *files)
+    return Group(
+        _cut(f"{source} → {destination}"),
+        line,
+        *(_cut(text) for text in told),
+        *(_cut(text, style="dim") for text in files),
+    )
+
+
+def _cut(text: str, *, style: str = "") -> Text:
+    """One line, never two: a long name ends in an ellipsis."""
+    return Text(clean(text), style=style, no_wrap=True, overflow="ellipsis")

@@ -51,12 +51,12 @@ class Session:
     """What a command works with.
 
     Attributes:
-        secrets: What `Call.ask` collected.
+        answers: What `Call.ask` collected. There may be secrets among it.
     """
 
     client: Client
     terminal: Terminal
-    secrets: Mapping[str, str] = field(repr=False)
+    answers: Mapping[str, str] = field(repr=False)
 
 
 def _nothing(_: Environ) -> Mapping[str, str]:
@@ -68,13 +68,13 @@ class Call:
     """What a command wants done.
 
     Attributes:
-        work: Talks to the server and returns the exit code.
+        work: Talks to the server and returns the exit code, or what is wanted next.
         ask: Collects secrets from the environment, stdin or a person. It runs before the
             event loop, so that Ctrl-C works at a prompt.
     """
 
     options: Options
-    work: Callable[[Session], Awaitable[int]]
+    work: Callable[[Session], Awaitable["int | Call"]]
     ask: Callable[[Environ], Mapping[str, str]] = _nothing
 
     def run(self, environ: Environ) -> int:
@@ -85,14 +85,21 @@ class Call:
             if not key:
                 raise exits.NoKey
             url = self.options.url or environ.get(URL_VARIABLE) or DEFAULT_URL
-            return asyncio.run(self._run(url, key, self.ask(environ), terminal))
+            wish: Call | int = self
+            while isinstance(wish, Call):
+                wish = asyncio.run(wish._run(url, key, wish.ask(environ), terminal))
+            return wish
         except Refused as error:
             return exits.refused(error, terminal)
         except CloudCopyError as error:
             return exits.failed(error, terminal)
         except KeyboardInterrupt:
             return exits.INTERRUPTED
+        except BrokenPipeError:
+            return exits.cut_off()
 
-    async def _run(self, url: str, key: str, secrets: Mapping[str, str], terminal: Terminal) -> int:
+    async def _run(
+        self, url: str, key: str, answers: Mapping[str, str], terminal: Terminal
+    ) -> "int | Call":
         async with Client(url, key) as client:
-            return await self.work(Session(client, terminal, secrets))
+            return await self.work(Session(client, terminal, answers))

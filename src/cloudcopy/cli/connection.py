@@ -69,7 +69,7 @@ def add(
 
     async def work(session: Session) -> int:
         made = await session.client.connections.create(
-            name=name, cloud_type=type, parameters=session.secrets, test=test
+            name=name, cloud_type=type, parameters=session.answers, test=test
         )
         _show(made, session.terminal)
         session.terminal.say(f"Copy with it: cloudcopy copy @INSTANCE:/path {made.name}:path")

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Group, Parameter, Token
 
+from cloudcopy.sdk import LevelName, VerifyName
+
 _WHAT = Group("What is copied", sort_key=10)
 _HOW = Group("How it is compared", sort_key=20)
 _PACE = Group("How fast, how much", sort_key=30)
@@ -25,6 +27,34 @@ def _switch(group: Group, help: str) -> Parameter:
 
 def _value(group: Group, help: str) -> Parameter:
     return Parameter(group=group, help=help)
+
+
+Compare = Annotated[
+    LevelName | None,
+    Parameter(
+        group=_HOW,
+        show_default=False,
+        help="When a file counts as equal: its name is there, its size, its size and time, or its "
+        "content. By mtime unless told otherwise; a check by checksum.",
+    ),
+]
+Verify = Annotated[
+    VerifyName,
+    Parameter(
+        group=_HOW,
+        help="How what was sent is proven afterwards; by size where both sides have no hash in "
+        "common.",
+    ),
+]
+Bwlimit = Annotated[
+    str,
+    Parameter(
+        group=_PACE,
+        show_default=False,
+        help="Bytes per second at most: 50M; or a timetable: '08:00,1M 18:00,off [Europe/Berlin]'. "
+        "Change it later with: cloudcopy transfer limit.",
+    ),
+]
 
 
 @Parameter(name="*")
@@ -72,7 +102,6 @@ class Flags:
             help="Do not list the destination first: quicker for a few files into a large store.",
         ),
     ] = False
-    bwlimit: Annotated[str | None, _value(_PACE, "Bytes per second at most: 50M.")] = None
     transfers: Annotated[str | None, _value(_PACE, "Files copied at once.")] = None
     checkers: Annotated[str | None, _value(_PACE, "Files compared at once.")] = None
     max_transfer: Annotated[str | None, _value(_PACE, "Stop after this many bytes.")] = None

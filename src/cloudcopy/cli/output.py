@@ -4,6 +4,7 @@ What comes from a server, and so perhaps from a hostile host (file names, reason
 shown without control characters: they could rewrite what the person sees.
 """
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,6 +33,12 @@ class Terminal:
         self.json = json
         self.err = Console(stderr=True, markup=False, highlight=False, emoji=False)
         self._out = Console(markup=False, highlight=False, emoji=False)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    @property
+    def watched(self) -> bool:
+        """A person reads stdout, not a pipe."""
+        return self._out.is_terminal
 
     def one(self, thing: "BaseModel", facts: Iterable[tuple[str, object]]) -> None:
         """One thing: its JSON, or its facts line by line."""
@@ -61,9 +68,9 @@ class Terminal:
         if not things:
             self.say(none)
             return
-        if not self._out.is_terminal:
+        if not self.watched:
             for row in rows:
-                self._write("\t".join(_text(value) for value in row))
+                self.row(row)
             return
         table = Table(*heads, box=None, pad_edge=False)
         for row in rows:
@@ -77,6 +84,19 @@ class Terminal:
     def line(self, text: str) -> None:
         """One line on stdout, never wrapped."""
         self._write(clean(text))
+
+    def row(self, values: Sequence[object]) -> None:
+        """One line on stdout, with tabs."""
+        self._write("\t".join(_text(value) for value in values))
+
+    def raw(self, piece: bytes) -> None:
+        """Lines on stdout as they are, in pieces; for a person without control characters."""
+        if self.watched:
+            lines = self._decoder.decode(piece).split("\n")
+            sys.stdout.write("\n".join(clean(line) for line in lines))
+        else:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """Lines of talk on stderr; with `json` there is none."""

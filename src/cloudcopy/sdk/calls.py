@@ -5,7 +5,14 @@ calls that carry an Idempotency-Key; any other call is tried again only when it 
 sent, or was answered 429 or 503, with which the server says that nothing was started.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+)
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, TypeVar
 
 import httpx2
@@ -19,6 +26,7 @@ Sleep = Callable[[float], Awaitable[None]]  # seconds
 TRIES: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.25  # doubled each time: a server that restarts is back in 4 s
 LONGEST_PAUSE_SECONDS: Final = 30.0  # asked to wait for longer, we say so instead
+LONGEST_LINE_BYTES: Final = 1024 * 1024  # of a stream: a row or an event is far shorter
 
 _TEMPORARY = frozenset({429, 502, 503, 504})
 _NOTHING_STARTED = frozenset({429, 503})
@@ -55,8 +63,74 @@ class Calls:
         )
         return self._read(answer, view)
 
+    async def patch(self, path: str, view: type[View], *, body: object) -> View:
+        return self._read(await self._send("PATCH", path, body=body, repeatable=True), view)
+
     async def delete(self, path: str) -> None:
         await self._send("DELETE", path, repeatable=False)
+
+    async def text(self, path: str) -> str:
+        return (await self._send("GET", path, repeatable=True)).text
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        tries: int = TRIES,
+        silence_seconds: float | None = None,
+    ) -> AsyncIterator[httpx2.Response]:
+        """An answer whose body is read by the caller, as it comes.
+
+        Args:
+            tries: To open it. What breaks later is not tried again.
+            silence_seconds: Without a byte for so long, it is broken; None for the client's own.
+
+        Raises:
+            ApiError: the server refused.
+            Unreachable: no answer came, or it broke off while it was read.
+        """
+        answer = await self._send(
+            "GET",
+            path,
+            params=params,
+            headers=headers,
+            repeatable=True,
+            tries=tries,
+            stream=True,
+            silence_seconds=silence_seconds,
+        )
+        try:
+            yield answer
+        except httpx2.RequestError as cause:
+            raise self._no_answer(cause) from cause
+        finally:
+            await answer.aclose()
+
+    async def lines(
+        self, path: str, *, params: Mapping[str, str | int] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of an answer, as they come, without their ends."""
+        async with (
+            self.stream(path, params=params) as answer,
+            aclosing(self.split(answer)) as found,
+        ):
+            async for line in found:
+                yield line
+
+    async def split(self, answer: httpx2.Response) -> AsyncGenerator[bytes, None]:
+        """The lines of a body that is being read."""
+        rest = b""
+        async for chunk in answer.aiter_bytes():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line.removesuffix(b"\r")
+            if len(rest) > LONGEST_LINE_BYTES:
+                raise self.not_the_api(answer.status_code)
+        if rest:
+            yield rest
 
     async def _send(
         self,
@@ -67,21 +141,28 @@ class Calls:
         body: object = None,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
+        tries: int = TRIES,
+        stream: bool = False,
+        silence_seconds: float | None = None,
     ) -> httpx2.Response:
-        """The server's answer below 300, after at most `TRIES` tries.
+        """The server's answer below 300, after at most `tries` tries; a stream is unread.
 
         Raises:
             ApiError: the server refused.
             Unreachable: no answer came.
         """
         pause = FIRST_PAUSE_SECONDS
-        for left in range(TRIES - 1, -1, -1):
+        timeout = self._http.timeout if silence_seconds is None else httpx2.Timeout(silence_seconds)
+        for left in range(tries - 1, -1, -1):
             error: CloudCopyError
             wait: float | None = pause
+            request = self._http.build_request(
+                method, path, json=body, params=params, headers=headers, timeout=timeout
+            )
             try:
-                answer = await self._http.request(
-                    method, path, json=body, params=params, headers=headers
-                )
+                answer = await self._http.send(request, stream=stream)
+                if stream and not answer.is_success:
+                    await _read_whole(answer)
             except httpx2.RequestError as cause:
                 error = self._no_answer(cause)
                 error.__cause__ = cause
@@ -116,7 +197,7 @@ class Calls:
         try:
             problem = Problem.model_validate_json(answer.content)
         except ValidationError:
-            return self._not_the_api(status)
+            return self.not_the_api(status)
         return kind_of(status)(
             status,
             problem.detail,
@@ -126,12 +207,16 @@ class Calls:
         )
 
     def _read(self, answer: httpx2.Response, view: type[View]) -> View:
-        try:
-            return view.model_validate_json(answer.content)
-        except ValidationError:
-            raise self._not_the_api(answer.status_code) from None  # it quotes the body: maybe a key
+        return self.read(answer.content, view, status=answer.status_code)
 
-    def _not_the_api(self, status: int) -> ApiError:
+    def read(self, raw: bytes, view: type[View], *, status: int) -> View:
+        """Raises ApiError: `raw` is not a `view`."""
+        try:
+            return view.model_validate_json(raw)
+        except ValidationError:
+            raise self.not_the_api(status) from None  # it quotes the body: maybe a key
+
+    def not_the_api(self, status: int) -> ApiError:
         """For an answer in another shape: a proxy's page, or another program."""
         return kind_of(status)(
             status,
@@ -141,6 +226,13 @@ class Calls:
             retryable=status in _TEMPORARY,
             next=("Check that CLOUDCOPY_URL is the cloudcopy server's own address.",),
         )
+
+
+async def _read_whole(answer: httpx2.Response) -> None:
+    try:
+        await answer.aread()
+    finally:
+        await answer.aclose()
 
 
 def _asked_wait(answer: httpx2.Response, *, otherwise: float) -> float | None:

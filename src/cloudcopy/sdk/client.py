@@ -23,6 +23,8 @@ from cloudcopy.sdk.errors import Unauthenticated, Unreachable
 from cloudcopy.sdk.instances import Instances
 from cloudcopy.sdk.keys import Keys
 from cloudcopy.sdk.machines import Machines
+from cloudcopy.sdk.plans import Checks, Plans
+from cloudcopy.sdk.receipts import fetch_key
 from cloudcopy.sdk.transfers import Transfers
 
 DEFAULT_TIMEOUT_SECONDS: Final = 40.0  # a connection is tested live, for at most 20 s
@@ -37,7 +39,7 @@ class Client:
         timeout: Seconds to wait for any one answer.
         transport: Instead of the network, e.g. ``httpx2.ASGITransport(app)``.
         sleep: Waits between tries and polls.
-        new_idempotency_key: Draws a fresh one for each copy that is asked for.
+        new_idempotency_key: Draws a fresh one for each copy, plan or check that is asked for.
 
     Raises:
         Unreachable: `url` is not an http address.
@@ -63,11 +65,19 @@ class Client:
         )
         self._server = server
         calls = Calls(self._http, server=server, sleep=sleep)
+        self._calls = calls
         self.transfers = Transfers(calls, new_idempotency_key)
+        self.plans = Plans(calls, new_idempotency_key)
+        self.checks = Checks(calls, new_idempotency_key)
         self.connections = Connections(calls)
         self.instances = Instances(calls)
         self.machines = Machines(calls)
         self.keys = Keys(calls)
+
+    async def receipt_key(self) -> str:
+        """The key that the server signs receipts with, in base64. It names the server, too:
+        another one has another key, whatever its address is."""
+        return await fetch_key(self._calls)
 
     def __repr__(self) -> str:
         return f"Client({self._server!r})"

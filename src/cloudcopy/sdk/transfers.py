@@ -1,25 +1,43 @@
-"""Transfers: ask for a copy, follow it, stop it."""
+"""Transfers: ask for a copy, follow it, change it, and see what became of each file."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Final
+from contextlib import aclosing, suppress
+from typing import Final, Literal
 
+from cloudcopy.sdk import events, receipts
 from cloudcopy.sdk.calls import Calls
-from cloudcopy.sdk.errors import NotFound, Unavailable, Unreachable
-from cloudcopy.wire.v1 import DirectionName, NewTransfer, StateName, TransferPage, TransferView
+from cloudcopy.sdk.errors import CloudCopyError, Unavailable, Unreachable
+from cloudcopy.sdk.events import FINAL_STATES, MAX_MISSED, Place, Told
+from cloudcopy.sdk.orders import PAGE_SIZE, Orders
+from cloudcopy.wire.receipt import Receipt
+from cloudcopy.wire.v1 import (
+    Change,
+    DirectionName,
+    EventView,
+    FileView,
+    LevelName,
+    NewTransfer,
+    OutcomeName,
+    Retry,
+    ScopeName,
+    StateName,
+    TransferView,
+    VerifyName,
+    WorkName,
+)
 
-FINAL_STATES: Final[frozenset[StateName]] = frozenset({"succeeded", "failed", "cancelled"})
-PAGE_SIZE: Final = 50
 FIRST_POLL_SECONDS: Final = 0.1  # a small copy ends within a second
 SLOWEST_POLL_SECONDS: Final = 1.0  # agents report about once a second
-MAX_MISSED_POLLS: Final = 12  # each takes its tries, about 4 s: a minute of silence
+
+Show = Callable[[TransferView], None]
 
 
 class Transfers:
-    """`client.transfers`."""
+    """`client.transfers`. Its ids may also be those of plans and checks, but for `create`."""
 
     def __init__(self, calls: Calls, new_idempotency_key: Callable[[], str]) -> None:
         self._calls = calls
-        self._new_idempotency_key = new_idempotency_key
+        self._orders = Orders(calls, new_idempotency_key, "transfer")
 
     async def create(
         self,
@@ -30,11 +48,18 @@ class Transfers:
         src: str,
         dst: str,
         flags: Sequence[str] = (),
+        compare: LevelName | None = None,
+        verify: VerifyName = "hash",
+        bwlimit: str = "",
     ) -> TransferView:
         """Ask for a copy of what is inside `src` into `dst`. Returns once it is durable.
 
-        A call that had to be tried again still asks for one copy: every try carries the
-        same Idempotency-Key.
+        A call that had to be tried again still asks for one copy.
+
+        Args:
+            compare: When a file counts as there already; None leaves it to the flags.
+            verify: How what was sent is proven, at most.
+            bwlimit: Bytes per second, ``off`` or a timetable; `limit` changes it later.
         """
         body = NewTransfer(
             instance=instance,
@@ -43,87 +68,184 @@ class Transfers:
             src=src,
             dst=dst,
             flags=[*flags],
+            compare=compare,
+            verify=verify,
+            bwlimit=bwlimit,
         )
-        return await self._calls.post(
-            "/v1/transfers",
-            TransferView,
-            body=body.model_dump(mode="json"),
-            headers={"Idempotency-Key": self._new_idempotency_key()},
-            repeatable=True,
-        )
+        return await self._orders.submit(body)
 
     async def get(self, id: str) -> TransferView:
-        return await self._calls.get(_path(id), TransferView)
+        return await self._orders.get(id)
 
-    async def list(
+    def list(
         self,
         *,
         states: Iterable[StateName] = (),
+        work: WorkName | None = None,
         instance: int | None = None,
         connection: int | None = None,
         page_size: int = PAGE_SIZE,
     ) -> AsyncGenerator[TransferView, None]:
-        """Every transfer, newest first, fetched page by page as the caller goes on."""
-        params: dict[str, str | int] = {"limit": page_size}
+        """Every transfer, plan and check, or those of one `work`; newest first, fetched page by
+        page as the caller goes on."""
+        filters: dict[str, str | int] = {}
         if wanted := ",".join(states):
-            params["state"] = wanted
+            filters["state"] = wanted
+        if work is not None:
+            filters["work"] = work
         if instance is not None:
-            params["instance"] = instance
+            filters["instance"] = instance
         if connection is not None:
-            params["connection"] = connection
-        while True:
-            page = await self._calls.get("/v1/transfers", TransferPage, params)
-            for transfer in page.data:
-                yield transfer
-            if page.next_cursor is None:
-                return
-            params["cursor"] = page.next_cursor
+            filters["connection"] = connection
+        return self._orders.list(filters, page_size=page_size)
 
     async def cancel(self, id: str) -> TransferView:
         """Ask the machine to stop. A copy that has just finished stays succeeded."""
-        path = f"{_path(id)}/cancel"
-        return await self._calls.post(path, TransferView, repeatable=True)
+        return await self._ask(id, "cancel", repeatable=True)
 
-    async def retry(self, id: str) -> TransferView:
-        """Open another attempt of a transfer that failed or was cancelled."""
-        return await self._calls.post(f"{_path(id)}/retry", TransferView)
+    async def pause(self, id: str) -> TransferView:
+        """Ask the machine to stop and keep what has arrived, until `resume`."""
+        return await self._ask(id, "pause", repeatable=True)
 
-    async def wait(
-        self, id: str, on_progress: Callable[[TransferView], None] | None = None
-    ) -> TransferView:
-        """Poll until the transfer has ended, whatever its end is, and return it.
+    async def resume(self, id: str) -> TransferView:
+        """Let a paused transfer go on, in another attempt."""
+        return await self._ask(id, "resume", repeatable=False)
 
-        `on_progress` is called with the first view, then whenever it has changed, the final
-        one included. A server that is away for less than about a minute is waited for.
+    async def retry(self, id: str, *, only: ScopeName = "all") -> TransferView:
+        """Open another attempt of a transfer that failed, in part too, or was cancelled.
+
+        With ``failed`` it is about the files alone that the attempt before left as failed.
+        """
+        body = Retry(only=only).model_dump(mode="json")
+        return await self._calls.post(f"{self._orders.path(id)}/retry", TransferView, body=body)
+
+    async def limit(self, id: str, bwlimit: str) -> TransferView:
+        """Change the bandwidth of a transfer that has not ended; a running copy follows."""
+        body = Change(bwlimit=bwlimit).model_dump(mode="json")
+        return await self._calls.patch(self._orders.path(id), TransferView, body=body)
+
+    async def files(
+        self,
+        id: str,
+        *,
+        outcomes: Iterable[OutcomeName] = (),
+        prefix: str = "",
+        attempt: int | None = None,
+    ) -> AsyncGenerator[FileView, None]:
+        """What became of each file, sorted by path, read as the caller goes on.
+
+        Raises:
+            Unreachable: the connection broke; what was yielded until then is right.
+        """
+        path, params = self._files(id, outcomes, prefix, attempt)
+        async with aclosing(self._calls.lines(path, params=params)) as lines:
+            async for line in lines:
+                yield self._calls.read(line, FileView, status=200)
+
+    async def files_to(
+        self,
+        write: Callable[[bytes], object],
+        id: str,
+        *,
+        outcomes: Iterable[OutcomeName] = (),
+        prefix: str = "",
+        attempt: int | None = None,
+        format: Literal["jsonl", "csv"] = "jsonl",
+    ) -> None:
+        """The same as JSON lines or CSV, piece by piece, as the server sends it.
+
+        Raises:
+            Unreachable: the connection broke, so what was written is not the whole list.
+        """
+        path, params = self._files(id, outcomes, prefix, attempt)
+        async with self._calls.stream(path, params=params | {"format": format}) as answer:
+            async for piece in answer.aiter_bytes():
+                write(piece)
+
+    async def log(self, id: str) -> str:
+        """The end of the engine's log, oldest line first."""
+        return await self._calls.text(f"{self._orders.path(id)}/log")
+
+    async def receipt(self, id: str) -> Receipt:
+        """The signed receipt of a transfer that succeeded, wholly or in part."""
+        return await receipts.fetch(self._calls, self._orders.path(id))
+
+    def events(self, id: str) -> AsyncGenerator[Told, None]:
+        """Every change of state from the first on, and the latest numbers in between, until the
+        transfer has ended. A server that is away for less than about a minute is waited for."""
+        return events.followed(self._calls, self._orders.path(id))
+
+    async def wait(self, id: str, on_progress: Show | None = None) -> TransferView:
+        """Wait until the transfer has ended, whatever its end is, and return it.
+
+        A paused one has not ended: somebody may resume it. `on_progress` is called with the
+        first view, then whenever it has changed, the final one included. The server's events
+        are followed; where there are none, it is polled. A server that is away for less than
+        about a minute is waited for.
         """
         seen: TransferView | None = None
+
+        def show(view: TransferView) -> TransferView:
+            nonlocal seen
+            if view != seen and on_progress is not None:
+                on_progress(view)
+            seen = view
+            return view
+
+        place = Place()
         pause = FIRST_POLL_SECONDS
         missed = 0
+        eventful = True
         while True:
             try:
-                now = await self.get(id)
+                now = show(await self.get(id))
             except (Unreachable, Unavailable):
                 missed += 1
-                if seen is None or missed > MAX_MISSED_POLLS:
+                if seen is None or missed > MAX_MISSED:
                     raise
             else:
                 missed = 0
-                if now != seen and on_progress is not None:
-                    on_progress(now)
+                if eventful and now.state not in FINAL_STATES:
+                    eventful = False  # where not even the first event comes, none will
+                    with suppress(CloudCopyError):  # the next poll says what is wrong, if it is
+                        async with aclosing(self._seen(now, place)) as views:
+                            async for each in views:
+                                eventful = True
+                                now = show(each)
                 if now.state in FINAL_STATES:
                     return now
-                seen = now
             await self._calls.sleep(pause)
             pause = min(SLOWEST_POLL_SECONDS, pause * 1.5)
 
+    async def _seen(self, seen: TransferView, place: Place) -> AsyncGenerator[TransferView, None]:
+        """The transfer with each event, until it has ended or the connection has."""
+        path = self._orders.path(seen.id)
+        async with aclosing(events.connected(self._calls, path, place)) as told:
+            async for each in told:
+                match each:
+                    case EventView() if (each.state, each.attempt) == (seen.state, seen.attempt):
+                        pass
+                    case EventView() | None:  # how many are ahead of it comes with no event
+                        seen = await self.get(seen.id)
+                    case progress:
+                        phase = progress.phase if seen.state == "running" else seen.phase
+                        seen = seen.model_copy(update={"progress": progress, "phase": phase})
+                yield seen
+                if seen.state in FINAL_STATES:
+                    return
 
-def _path(id: str) -> str:
-    """Where transfer `id` is. Anything but letters, digits and ``_`` could name another path."""
-    if not (id.isascii() and id.replace("_", "").isalnum()):
-        raise NotFound(
-            404,
-            f"{id!r} is not a transfer's id.",
-            code="no_such_transfer",
-            next=("See them all with: cloudcopy transfer list.",),
-        )
-    return f"/v1/transfers/{id}"
+    async def _ask(self, id: str, verb: str, *, repeatable: bool) -> TransferView:
+        path = f"{self._orders.path(id)}/{verb}"
+        return await self._calls.post(path, TransferView, repeatable=repeatable)
+
+    def _files(
+        self, id: str, outcomes: Iterable[OutcomeName], prefix: str, attempt: int | None
+    ) -> tuple[str, dict[str, str | int]]:
+        params: dict[str, str | int] = {}
+        if wanted := ",".join(outcomes):
+            params["outcome"] = wanted
+        if prefix:
+            params["prefix"] = prefix
+        if attempt is not None:
+            params["attempt"] = attempt
+        return f"{self._orders.path(id)}/files", params
