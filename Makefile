@@ -41,9 +41,8 @@ fix: setup ## put right what can be put right by itself
 bench: setup ## compare with plain rclone on this machine; prints a table
 	@$(BIN)/python -m bench $(ARGS)
 
-soak: setup $(VASTAI)/.locked ## many random kills; takes long
-	@$(BIN)/pytest -m soak tests/journeys $(ARGS); code=$$?; \
-	if [ $$code -eq 5 ]; then echo "There are no soak tests in tests/journeys yet."; else exit $$code; fi
+soak: setup $(VASTAI)/.locked ## 500 copies under 200 kills and faults, and many more; takes an hour
+	@$(BIN)/pytest -s -m soak tests/journeys $(ARGS)
 
 up: setup ## run the control plane and an agent here; ARGS="--instance box=/data"
 	@exec $(BIN)/cloudcopy up $(ARGS)

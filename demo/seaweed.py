@@ -75,8 +75,14 @@ class S3:
             client.close()
 
     def create_bucket(self, name: str) -> str:
+        """A new one that takes writes: the first makes its volumes, and may fail meanwhile."""
         with self.client() as client:
             client.create_bucket(Bucket=name)
+            deadline = time.monotonic() + _READY_SECONDS
+            while not _writable(client, name):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the bucket {name} takes no writes")
+                time.sleep(0.05)
         return name
 
 
@@ -196,11 +202,18 @@ def _ready(process: subprocess.Popen[bytes], store: S3) -> bool:
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(BotoCoreError, ClientError):
                 client.create_bucket(Bucket="ready")
-                client.put_object(Bucket="ready", Key="ready", Body=b"ready")
-                client.delete_object(Bucket="ready", Key="ready")
-                client.delete_bucket(Bucket="ready")
-                return True
+                if _writable(client, "ready"):
+                    client.delete_bucket(Bucket="ready")
+                    return True
             time.sleep(0.05)
+    return False
+
+
+def _writable(client: Any, bucket: str) -> bool:
+    with contextlib.suppress(BotoCoreError, ClientError):
+        client.put_object(Bucket=bucket, Key="ready", Body=b"ready")
+        client.delete_object(Bucket=bucket, Key="ready")
+        return True
     return False
 
 

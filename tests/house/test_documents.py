@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cloudcopy.adapters.rclone.reasons import _KNOWN
 from cloudcopy.cli.exits import EXIT_CODES
 from cloudcopy.domain.connection import ALIASES, PROVIDERS
 from cloudcopy.domain.errors import CloudCopyError
 from cloudcopy.domain.flags import KNOWN, PUBLISHED_LIST, Flags
+from cloudcopy.domain.order import Work
 from cloudcopy.domain.transfer import State
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +81,10 @@ def error_codes() -> set[str]:
     for path in SOURCES:
         source = path.read_text()
         found |= set(re.findall(r'\bcode ?= ?"([a-z_]+)"', source))
+        found |= set(re.findall(r'\bReason\(\s*"([a-z_]+)"', source))
         found |= {f"no_such_{kind}" for kind in re.findall(r'NotFound\(\s*"([a-z]+)"', source)}
-    found |= {reason.code for _, reason in _KNOWN}
     found |= {f"transfer_{state}" for state in State}
+    found |= {f"no_such_{work}" for work in Work}
     return found
 
 

@@ -18,7 +18,7 @@ import httpx2
 T = TypeVar("T")
 
 PATIENCE = 120.0  # seconds that a condition may take on a busy machine
-FINAL = ("succeeded", "failed", "cancelled")
+FINAL = ("succeeded", "partial", "failed", "cancelled")
 
 
 def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
@@ -104,6 +104,17 @@ class Api:
     def copy(self, **body: Any) -> str:
         return str(self.ok("POST", "/v1/transfers", body)["id"])
 
+    def wait_until_up(self) -> None:
+        """Until the server answers; it is being started."""
+
+        def look() -> bool:
+            try:
+                return self.request("GET", "/v1/health").is_success
+            except httpx2.TransportError:
+                return False
+
+        eventually(look, "the server answers")
+
     def transfer(self, id: str) -> dict[str, Any]:
         return dict(self.ok("GET", f"/v1/transfers/{id}"))
 
@@ -129,7 +140,7 @@ class Api:
             seen = self.transfer(id)
             assert seen["state"] not in FINAL, seen
             progress = seen["progress"]
-            return seen if progress and progress["bytes_done"] > 0 else None
+            return seen if progress and progress["bytes_copied"] > 0 else None
 
         return eventually(look, f"{id} has copied something")
 
