@@ -18,6 +18,7 @@ import structlog
 from msgspec import structs
 
 from cloudcopy.control import connections, ledgers
+from cloudcopy.control.transfers import NOT_IN_STORE
 from cloudcopy.domain.errors import CloudCopyError, NotFound, Unavailable
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.machine import MachineId
@@ -239,7 +240,7 @@ def _fault(finding: Finding, arrived: int, direction: Direction) -> str:
 
 def _with_wrong(result: Result, finding: Finding) -> Result:
     group = ErrorGroup(
-        code="not_in_store",
+        code=NOT_IN_STORE,
         text="the control plane's own listing of the store does not show it as reported",
         cure="Run the whole copy again, and look at the machine: its report was not true.",
         count=finding.count,

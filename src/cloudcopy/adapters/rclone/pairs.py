@@ -247,19 +247,20 @@ async def look_over(sides: Sides, spool: Spool, log: Ledger, *, name: str = "") 
         for (fs, file), side in ((at_source, near), ((sides.target, name), far))
     )
     log.begin(Part.SOURCE)
-    async for batch in _unless_absent(source.listed(name)):
+    async for batch in unless_absent(source.listed(name)):
         await spool.source(batch)
         await spool.mark(log.take())
     await spool.mark(log.take())  # of directories without a file
     log.begin(Part.OTHER)
-    async for batch in _unless_absent(destination.listed(name)):
+    async for batch in unless_absent(destination.listed(name)):
         await spool.destination(batch, known_only=False)
     return Survey(spool, log, source, destination)
 
 
-async def _unless_absent(
+async def unless_absent(
     batches: AsyncIterator[Sequence[Listed]],
 ) -> AsyncIterator[Sequence[Listed]]:
+    """The same batches; none where the top does not exist."""
     try:
         async for batch in batches:
             yield batch

@@ -20,17 +20,16 @@ from typing import Final, NamedTuple, TypeVar
 from cloudcopy.adapters.rclone.listing import (
     Call,
     Listed,
-    Unlisted,
     look,
     look_at,
     nanoseconds,
     side,
     walk,
 )
+from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
-from cloudcopy.adapters.rclone.sides import NOT_THERE
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Direction
@@ -109,7 +108,7 @@ async def _see_destination(call: Call, claim: Claim, book: "_Book", count: int) 
         await book.see([each for each in found.values() if isinstance(each, Listed)], hashes)
         return
     batches = walk(call, fs, hashes=hashes, everything=True, directories=book.has_directory)
-    async for batch in _unless_absent(batches):
+    async for batch in unless_absent(batches):
         await book.see(batch, hashes)
 
 
@@ -122,7 +121,7 @@ async def _see_source(call: Call, claim: Claim, book: "_Book", *, known_only: bo
         return
     directories = book.has_directory if known_only else None
     batches = walk(call, fs, hashes=hashes, server_times=True, directories=directories)
-    async for batch in _unless_absent(batches):
+    async for batch in unless_absent(batches):
         await book.see(batch, hashes, known_only=known_only)
 
 
@@ -146,17 +145,6 @@ async def _single(call: Call, claim: Claim, hashes: Sequence[str]) -> Listed | N
             return None
         raise
     return Listed(place.name, found.size, found.time, found.hashes) if found else None
-
-
-async def _unless_absent(
-    batches: AsyncIterator[Sequence[Listed]],
-) -> AsyncIterator[Sequence[Listed]]:
-    try:
-        async for batch in batches:
-            yield batch
-    except Unlisted as error:
-        if error.directory or reason(str(error)).code not in NOT_THERE:
-            raise
 
 
 # The book: both sides of every path
