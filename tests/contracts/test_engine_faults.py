@@ -61,7 +61,7 @@ async def test_files_that_arrive_damaged_are_sent_again_and_only_they(
         waits.append(seconds)
 
     bench.engine = replace(bench.engine, sleep=wait)
-    proxy.faults = on(Call.PUT, Break.CORRUPT_REQUEST, only="f3", times=1)
+    proxy.faults = on(Call.PUT, Break.CORRUPT_REQUEST, only="f3.txt", times=1)
     end = await copy(bench, proxy)
     assert isinstance(end, Done), end
     assert waits == [pause(1, throttled=False, asked=None, jitter=0.0)]
@@ -79,7 +79,7 @@ async def test_a_stop_does_not_wait_for_the_next_try(bench: Bench, proxy: FaultP
         await asyncio.Event().wait()
 
     bench.engine = replace(bench.engine, sleep=for_ever)
-    proxy.faults = on(Call.PUT, Break.CORRUPT_REQUEST, only="f3")
+    proxy.faults = on(Call.PUT, Break.CORRUPT_REQUEST, only="f3.txt")
     events = bench.events(UP, "data", "run", stop=stop, endpoint=proxy.store.endpoint)
     end = [each async for each in events][-1]
     assert isinstance(end, Halted), end
@@ -123,7 +123,7 @@ async def test_what_may_not_be_written_fails_alone_and_is_not_tried_again(
     bench: Bench, proxy: FaultProxy
 ):
     files(bench)
-    proxy.faults = on(Call.PUT, faults.DENIED, only="f2")
+    proxy.faults = on(Call.PUT, faults.DENIED, only="f2.txt")
     end = await copy(bench, proxy)
     assert isinstance(end, Partial), end
     assert "1 of 6 files failed: the store refused" in end.reason
@@ -149,7 +149,7 @@ async def test_bytes_that_are_always_flipped_never_arrive_and_are_named(
     bench.write("data/bad.bin", os.urandom(10_000))
     bench.write("data/good.bin", os.urandom(10_000))
     await bench.copy(UP, "data", "run")
-    proxy.faults = on(Call.GET, Break.CORRUPT_ANSWER, only="bad")
+    proxy.faults = on(Call.GET, Break.CORRUPT_ANSWER, only="bad.bin")
     end = await copy(bench, proxy, DOWN, "back")
     assert isinstance(end, Partial), end
     row = bench.rows()["bad.bin"]
