@@ -50,8 +50,9 @@ def test_a_pause_outlives_the_kill_of_both_and_the_rest_is_copied_on_resume(pair
     done = pair.api.wait(id)
     assert (done["state"], done["attempt"], done["bwlimit"]) == ("succeeded", 2, "off")
     assert (done["result"]["copied"], done["result"]["unchanged"]) == (1, 1)
-    # The one that was there already was compared by size and time, so it has no hash to look at.
-    assert done["result"]["recheck"] == {"files": 2, "hashed": 1, "why_not": ""}
+    # Nobody had proven the one that was there already, so it is proven now.
+    assert (done["result"]["by_hash"], done["result"]["by_size_only"]) == (2, 0)
+    assert done["result"]["recheck"] == {"files": 2, "hashed": 2, "why_not": ""}
 
 
 def test_a_limit_that_is_taken_away_lets_a_running_copy_go(up: Up):
