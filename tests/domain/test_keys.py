@@ -1,6 +1,6 @@
 """The written form of API keys."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -105,6 +105,12 @@ def test_an_expiry_must_lie_ahead_and_have_a_zone():
     for wrong in (NOW, NOW.replace(tzinfo=None) + timedelta(days=9)):
         with pytest.raises(Invalid, match="in the future"):
             checked_expiry(wrong, now=NOW)
+    west = timezone(timedelta(hours=-1))
+    shown = checked_expiry(NOW.astimezone(west), now=NOW - timedelta(days=1))
+    assert shown is not None
+    assert (shown, shown.tzinfo) == (NOW, UTC)
+    with pytest.raises(Invalid, match="9999"):
+        checked_expiry(datetime(9999, 12, 31, 23, 30, tzinfo=west), now=NOW)
 
 
 def test_a_refusal_never_has_the_texts_that_make_the_public_client_delete_files():

@@ -1,6 +1,6 @@
 """API keys: made, shown once, proven on every request, counted, revoked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -78,7 +78,8 @@ async def create(
         Invalid: the name is empty, too long or unprintable, or the expiry has passed.
     """
     checked_name(name)
-    checked_expiry(rights.expires_at, now=desk.now())
+    now = desk.now()
+    rights = replace(rights, expires_at=checked_expiry(rights.expires_at, now=now))
     letters = (char for char in desk.vault.new_secret() if char.isalnum())
     id = KeyId("".join(letters)[:_ID_CHARACTERS].ljust(_ID_CHARACTERS, "0"))
     secret = desk.vault.new_secret()
@@ -87,7 +88,7 @@ async def create(
         account=account,
         name=name,
         digest=desk.vault.digest(_PURPOSE, secret),
-        created_at=desk.now(),
+        created_at=now,
         rights=rights,
         made_with=made_with,
     )

@@ -8,7 +8,7 @@ leaked key and lets us refuse a mistyped one without asking the database.
 import re
 import zlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NewType
 
 from cloudcopy.domain.errors import Forbidden, Invalid, Unauthenticated
@@ -141,10 +141,19 @@ class Caller:
 
 
 def checked_expiry(expires_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Raises Invalid: it has passed, or has no time zone."""
-    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+    """In UTC.
+
+    Raises:
+        Invalid: it has passed, has no time zone, or lies behind the end of the calendar.
+    """
+    if expires_at is None:
+        return None
+    if expires_at.tzinfo is None or expires_at <= now:
         raise Invalid("expires_at", "must be in the future and have a time zone, as in ...Z")
-    return expires_at
+    try:
+        return expires_at.astimezone(UTC)
+    except OverflowError:
+        raise Invalid("expires_at", "lies behind the year 9999; leave it out") from None
 
 
 def written(id: KeyId, secret: str) -> str:
