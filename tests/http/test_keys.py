@@ -109,6 +109,14 @@ async def test_a_key_of_the_native_surface_is_shown_with_all_it_has(plane: Plane
     assert (own["made_with"], own["permissions"], own["expires_at"]) == (None, None, None)
 
 
+async def test_an_expiry_can_be_counted_from_now_on_the_servers_clock(plane: Plane):
+    before = datetime.now(UTC)
+    body = {"name": "short", "expires_in_seconds": 3600}
+    made = (await plane.ask("POST", "/v1/keys", body)).json()
+    ends = datetime.fromisoformat(made["expires_at"]) - timedelta(hours=1)
+    assert before <= ends <= datetime.now(UTC)
+
+
 async def test_an_expired_key_is_refused_from_that_moment_on(plane: Plane):
     ends = datetime.now(UTC) + timedelta(hours=1)
     key = await limited(plane, "instance_read", expires_at=ends.isoformat())

@@ -204,6 +204,8 @@ async def test_no_key_makes_a_stronger_one_on_either_surface(plane: Plane):
         ({"expires_at": "2999-01-01T00:00:00"}, "invalid"),
         ({"requests_per_second": 0}, "invalid"),
         ({"burst": 5}, "invalid"),
+        ({"expires_in_seconds": 0}, "invalid"),
+        ({"expires_in_seconds": 60, "expires_at": "2999-01-01T00:00:00Z"}, "invalid"),
         ({"name": ""}, "invalid"),
     ],
 )

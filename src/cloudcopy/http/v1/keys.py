@@ -1,13 +1,17 @@
 """API keys in the native API, and what is open to all: health and the list of flags."""
 
+from datetime import datetime, timedelta
+
 from fastapi import APIRouter
 
 from cloudcopy.control import keys, queries
+from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.flags import published
 from cloudcopy.domain.keys import KeyId, Rights
 from cloudcopy.domain.permissions import Permissions
 from cloudcopy.domain.rates import Rate
 from cloudcopy.http.callers import App, Native, anyone, needs
+from cloudcopy.http.services import Services
 from cloudcopy.http.v1 import views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
@@ -22,11 +26,20 @@ async def create(body: v1.NewKey, caller: Native, app: App) -> v1.CreatedKey:
     key cannot; an expiry and a rate of that one are taken over unless named."""
     wanted = Rights(
         permissions=Permissions.parse(body.permissions),
-        expires_at=body.expires_at,
+        expires_at=_expiry(body, app),
         rate=Rate.parse(body.requests_per_second, body.burst),
     )
     key, text = await keys.delegate(body.name, wanted, caller=caller, desk=app.keys)
     return v1.CreatedKey(**views.key(key).model_dump(), key=text)
+
+
+def _expiry(body: v1.NewKey, app: Services) -> datetime | None:
+    """Raises Invalid: it is said twice."""
+    if body.expires_in_seconds is None:
+        return body.expires_at
+    if body.expires_at is not None:
+        raise Invalid("expires_in_seconds", "is said by expires_at, too; send one of them")
+    return app.now() + timedelta(seconds=body.expires_in_seconds)
 
 
 @router.get("/keys", responses=PROBLEMS)

@@ -17,6 +17,9 @@ class NewKey(Body):
     expires_at: AwareDatetime | None = Field(
         default=None, description="From then on it is refused; without it, never."
     )
+    expires_in_seconds: int | None = Field(
+        default=None, ge=1, le=3_200_000_000, description="The same, from now on."
+    )
     requests_per_second: float | None = Field(
         default=None, description="How often it may be used; more is answered with 429."
     )
