@@ -1,10 +1,13 @@
 """The life of a key on both surfaces: made, listed, used, limited, expired, deleted."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cloudcopy.compose import server
+from cloudcopy.compose.settings import ServerSettings
 from cloudcopy.control import keys
 from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.rates import Rate
@@ -146,6 +149,20 @@ async def test_a_last_use_is_stored_beside_the_requests_and_once_for_many(plane:
     set_clock(plane, at + timedelta(minutes=1))
     told = (await plane.ask("GET", KEYS)).json()["apikeys"][0]
     assert told["last_used_at"] == at.timestamp()
+
+
+async def test_the_last_uses_are_stored_when_the_server_stops(plane: Plane, tmp_path):
+    settings = ServerSettings(data_dir=tmp_path, host="127.0.0.1", port=0)
+    stop = asyncio.Event()
+    serving = asyncio.create_task(
+        server.serve(plane.services, server.listening(settings), stop=stop)
+    )
+    at = datetime(2031, 1, 1, tzinfo=UTC)
+    set_clock(plane, at)
+    assert (await plane.ask("GET", "/v1/instances")).status_code == 200
+    stop.set()
+    await serving
+    assert (await plane.services.reads.keys(server.OWNER))[0].last_used_at == at
 
 
 async def test_a_refused_key_counts_as_no_use(plane: Plane):
