@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,6 +16,12 @@ from tests.http.test_native import problem
 from tests.http.test_refusals import refused
 
 COPY = "/api/v0/commands/rclone/"
+KEYS_PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
+ROW = re.compile(
+    r"^\| `([A-Z]+ /[^`]+)` \| (?:`([a-z_]+)`(, operators)?|none: open) "
+    r"\| (?:`([a-z._]+)` )?\|$",
+    re.MULTILINE,
+)
 OPEN = {
     "GET /api/v0/gpu_names/unique/",
     "GET /api/v0/gpu_types/",
@@ -70,6 +77,16 @@ async def test_every_route_declares_what_it_needs_and_only_these_are_open(plane:
     assert len(found) > 40
     assert {name for name, need in found.items() if need.category is None} == OPEN
     assert all(re.match(r"(WS|[A-Z]+) /(api|v1)/", name) for name in found)
+
+
+async def test_the_documented_table_is_what_the_routes_declare(plane: Plane):
+    rows = ROW.findall(KEYS_PAGE.read_text())
+    documented = {
+        name: Need(Category(category) if category else None, endpoint or None, bool(operators))
+        for name, category, operators, endpoint in rows
+    }
+    assert len(documented) == len(rows)
+    assert documented == declared(plane)
 
 
 async def test_every_route_that_is_not_open_asks_for_the_caller(plane: Plane):

@@ -79,8 +79,7 @@ async def submit(
         bwlimit: Bytes per second over time (`domain.bandwidth`).
 
     Raises:
-        Forbidden: the caller's key is limited to other instances.
-        NotFound: the instance or the connection is not the caller's.
+        NotFound, Forbidden: the instance or the connection is not the caller's, or the key's.
         Invalid: the path names no bucket where one is needed, the key is too long, the limit
             cannot be read, or it is a mirror without a plan.
         Conflict: the key came before with another order.
