@@ -10,7 +10,7 @@ import pytest
 from starlette.routing import Route, WebSocketRoute
 
 from cloudcopy.domain.permissions import Category
-from cloudcopy.http.callers import Need, need_of
+from cloudcopy.http.callers import Native, Need, need_of, needs
 from tests.http.conftest import Plane
 from tests.http.test_native import problem
 from tests.http.test_refusals import refused
@@ -87,6 +87,25 @@ async def test_the_documented_table_is_what_the_routes_declare(plane: Plane):
     }
     assert len(documented) == len(rows)
     assert documented == declared(plane)
+
+
+async def test_a_route_that_declares_nothing_lets_nobody_in(plane: Plane):
+    async def secret(caller: Native) -> dict[str, str]:
+        return {"told": "everything"}
+
+    app = plane.client._transport.app  # type: ignore[attr-defined]
+    app.add_api_route("/v1/secret", secret)
+    with pytest.raises(LookupError, match=r"secret declares no permission"):
+        need_of(secret)
+    reply = await plane.ask("GET", "/v1/secret")
+    assert (reply.status_code, "everything" in reply.text) == (500, False)
+
+
+def test_a_permission_that_does_not_exist_cannot_be_declared():
+    with pytest.raises(ValueError, match="everything"):
+        needs("everything")
+    with pytest.raises(ValueError, match="ENDPOINTS of user_read"):
+        needs("user_read", "api.instance.copy")
 
 
 async def test_every_route_that_is_not_open_asks_for_the_caller(plane: Plane):
