@@ -6,16 +6,15 @@ from cloudcopy.cli import exits
 from cloudcopy.wire import v1
 from tests.cli.conftest import CommandLine
 from tests.sdk import views
-from tests.sdk.scripted import Answer, Scripted, ok
+from tests.sdk.scripted import Scripted, ok
 
 RUNNING = views.transfer(state="running", progress=views.progress())
-KEY = v1.KeyView(id="abc", name="ci", created_at=views.AT, revoked_at=None)
 LISTS = [
     ("transfer", "/v1/transfers", v1.TransferPage(data=[RUNNING], next_cursor=None)),
     ("connection", "/v1/connections", v1.ConnectionPage(data=[views.connection()])),
     ("instance", "/v1/instances", v1.InstancePage(data=[views.instance()])),
     ("machine", "/v1/machines", v1.MachinePage(data=[views.machine()])),
-    ("key", "/v1/keys", v1.KeyPage(data=[KEY])),
+    ("key", "/v1/keys", v1.KeyPage(data=[views.key()])),
 ]
 
 
@@ -162,6 +161,8 @@ def test_a_join_token_is_all_there_is_on_stdout(server: Scripted, cli: CommandLi
     assert "ccj_once" not in ran.err
     assert "cloudcopy agent" in ran.err
     assert cli("machine", "token", "--json").json_lines() == [made.model_dump(mode="json")]
+    assert cli("machine", "token", "--account", "2").out == "ccj_once\n"
+    assert server.bodies("POST", "/v1/machines/tokens") == [None, None, {"account": 2}]
 
 
 def test_a_machine_is_given_up_by_name(server: Scripted, cli: CommandLine) -> None:
@@ -170,18 +171,6 @@ def test_a_machine_is_given_up_by_name(server: Scripted, cli: CommandLine) -> No
 
     assert cli("machine", "give-up", "box").out == "ended  2 transfers of box\n"
     assert cli("machine", "give-up", "box", "--json").json_lines() == [{"ended": 2}]
-
-
-def test_a_new_key_is_all_there_is_on_stdout(server: Scripted, cli: CommandLine) -> None:
-    made = v1.CreatedKey(id="abc", name="ci", key="cck_new")
-    server.on("POST", "/v1/keys", ok(made, 201))
-    server.on("DELETE", "/v1/keys/abc", Answer(204))
-
-    ran = cli("key", "create", "ci")
-
-    assert ran.out == "cck_new\n"
-    assert "cck_new" not in ran.err
-    assert cli("key", "revoke", "abc").code == exits.DONE
 
 
 def test_an_instance_is_shown_by_its_label(server: Scripted, cli: CommandLine) -> None:

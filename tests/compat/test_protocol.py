@@ -32,7 +32,7 @@ def bare(up: Up) -> Iterator[Bare]:
 
 
 def filled(path: str, up: Up) -> str:
-    return path.format(id=up.ids["third"], instance_id=up.ids["third"], token="t_none.0")
+    return path.format(id=up.ids["third"], instance_id=up.ids["third"], token="t_none.0", key_id=0)
 
 
 @pytest.mark.parametrize("path", READS)

@@ -79,5 +79,5 @@ def test_the_account_is_shown_without_a_key(vastai: Vastai, up: Up):
     assert (answer.code, answer.err) == (0, "")
     assert answer.rows[0][:3] == ["#", "Balance", "Bal."]
     assert answer.rows[1][:2] == ["1", "0.0"]
-    assert " owner " in answer.out
+    assert " default " in answer.out
     assert up.api.key not in answer.out

@@ -2,8 +2,9 @@
 
 import pytest
 
-from cloudcopy.compose.settings import MOST_AT_ONCE, address, limits
+from cloudcopy.compose.settings import MOST_AT_ONCE, address, limits, rate
 from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.rates import Rate
 from cloudcopy.domain.turns import Limits
 
 
@@ -18,6 +19,22 @@ def test_limits_are_taken_as_given():
 def test_a_limit_that_lets_nothing_run_is_refused_by_its_option(kind: str, value: int):
     with pytest.raises(Invalid, match=f"--max-per-{kind}: must be 1 to"):
         limits(**{"account": 1, "connection": 1, "instance": 1} | {kind: value})
+
+
+def test_a_rate_of_nothing_is_no_limit():
+    assert rate(0, None) is None
+    assert rate(100.0, None) == Rate(100.0, 1000)
+    assert rate(100.0, 5) == Rate(100.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "burst", "option"), [(-1, None, "--rate"), (1, 0, "--burst"), (0, 5, "--burst")]
+)
+def test_a_rate_out_of_bounds_is_refused_by_its_option(
+    per_second: float, burst: int | None, option: str
+):
+    with pytest.raises(Invalid, match=f"^{option}: "):
+        rate(per_second, burst)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import ConnectionId
-from cloudcopy.domain.errors import NotFound
+from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.keys import Key, KeyId
-from cloudcopy.domain.machine import InstanceId, MachineId
+from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
 from cloudcopy.domain.order import TransferId
+from cloudcopy.domain.permissions import Ids
 from cloudcopy.domain.progress import Phase, Progress
 from cloudcopy.domain.transfer import Failed, Started, State, Transfer, step
-from cloudcopy.ports.reads import InstanceSeen, Reads, TransferFilter, TransferSeen
+from cloudcopy.ports.reads import InstanceSeen, KeySeen, Reads, TransferFilter, TransferSeen
 from cloudcopy.ports.store import Once, OpenStore
 from tests.contracts.conftest import MINE, NOW, THEIRS, World
 
@@ -204,12 +206,57 @@ async def test_keys_are_listed_newest_first_with_those_revoked(
     new = Key(id=KeyId("a"), account=MINE, name="new", digest=b"2", created_at=LATER)
     other = Key(id=KeyId("o"), account=MINE, name="mid", digest=b"3", created_at=NOW)
     async with open_store() as store:
-        for key in (old, new, other):
-            await store.keys.add(key)
+        old, new, other = [await store.keys.add(key) for key in (old, new, other)]
         await store.keys.revoke(new.id, account=MINE, at=LATER)
     revoked = replace(new, revoked_at=LATER)
     assert (await reads.keys(MINE))[0] == revoked
     assert {key.id for key in await reads.keys(MINE)} == {"z", "a", "o"}
     assert await reads.keys(THEIRS) == []
-    assert await reads.key(new.id) == revoked
-    assert await reads.key(old.id) == old
+    assert await reads.key(new.id) == KeySeen(revoked, operator=True)
+    assert await reads.key(old.id) == KeySeen(old, operator=True)
+
+
+async def test_accounts_are_listed_oldest_first_and_found_by_id(
+    open_store: OpenStore, reads: Reads
+) -> None:
+    async with open_store() as store:
+        made = await store.accounts.add("lab", operator=True)
+        with pytest.raises(Conflict, match="called 'lab' already"):
+            await store.accounts.add("lab", operator=False)
+        assert await store.accounts.get(made.id) == made
+        with pytest.raises(NotFound) as refused:
+            await store.accounts.get(AccountId(99))
+    assert refused.value.code == "no_such_account"
+    assert await reads.accounts() == [
+        Account(id=MINE, name="default", operator=True),
+        Account(id=THEIRS, name="other", operator=False),
+        made,
+    ]
+    assert await reads.account(made.id) == made
+
+
+async def test_an_operator_sees_the_machines_of_all_accounts(
+    reads: Reads, world: World, theirs: World
+) -> None:
+    mine, other = world.machine.id, theirs.machine.id
+    assert [each.id for each in await reads.machines(None)] == [other, mine]
+    assert (await reads.machine(other, account=None)).id == other
+    with pytest.raises(NotFound):
+        await reads.machine(other, account=MINE)
+
+
+async def test_transfers_are_listed_among_the_ids_that_may_be_seen(
+    open_store: OpenStore, reads: Reads, world: World
+) -> None:
+    one, other = world.transfer(), world.transfer(instance=world.spare)
+    await added(open_store, one, other)
+    box = world.box.id
+
+    async def seen(among: Ids) -> list[str]:
+        found = await reads.transfers(MINE, TransferFilter(among=among))
+        return [each.transfer.id for each in found]
+
+    assert await seen(Ids()) == [other.id, one.id]
+    assert await seen(Ids(box, box)) == [one.id]
+    assert await seen(Ids(least=box + 1)) == [other.id]
+    assert await seen(Ids(most=box - 1)) == []

@@ -125,6 +125,7 @@ def pair(run: Callable[..., Program], tmp_path: Path, s3: S3, bucket: str) -> It
     root, listen = tmp_path / "box", f"127.0.0.1:{_port()}"
     root.mkdir()
     words = ["server", f"--data-dir={tmp_path / 'server'}", f"--listen={listen}"]
+    words += ["--rate=0"]  # some send thousands of requests, as fast as they are answered
 
     def start_server() -> Program:
         return run(*words)

@@ -10,7 +10,6 @@ import pytest
 from cloudcopy import sdk
 from cloudcopy.sdk import Client
 from cloudcopy.sdk.calls import TRIES
-from cloudcopy.wire import v1
 from tests.sdk import views
 from tests.sdk.conftest import KEY, Pauses
 from tests.sdk.scripted import Answer, Scripted, ok, problem
@@ -119,7 +118,7 @@ async def test_a_call_that_could_do_its_work_twice_is_not_repeated_after_a_502(
 async def test_it_is_repeated_after_a_503_because_nothing_was_started(
     server: Scripted, client: Client
 ) -> None:
-    made = v1.CreatedKey(id="abc", name="ci", key="cck_new")
+    made = views.created_key()
     server.on("POST", "/v1/keys", problem(503, "unavailable", "Busy."), ok(made, 201))
 
     assert await client.keys.create(name="ci") == made

@@ -1,5 +1,7 @@
 """Connections, instances, machines and keys."""
 
+from datetime import timedelta
+
 import pytest
 
 from cloudcopy import sdk
@@ -88,11 +90,13 @@ async def test_machines_are_listed_let_in_and_given_up(server: Scripted, client:
     assert await client.machines.list() == [views.machine()]
     assert await client.machines.find("box") == await client.machines.get(3)
     assert await client.machines.new_token() == token
+    assert await client.machines.new_token(account=2) == token
+    assert server.bodies("POST", "/v1/machines/tokens") == [None, {"account": 2}]
     assert (await client.machines.give_up(3)).ended == 2
 
 
 async def test_keys_are_listed_and_revoked(server: Scripted, client: Client) -> None:
-    key = v1.KeyView(id="abc", name="ci", created_at=views.AT, revoked_at=None)
+    key = views.key()
     server.on("GET", "/v1/keys", ok(v1.KeyPage(data=[key])))
     server.on("DELETE", "/v1/keys/abc", GONE)
 
@@ -100,6 +104,53 @@ async def test_keys_are_listed_and_revoked(server: Scripted, client: Client) -> 
     await client.keys.revoke("abc")
     with pytest.raises(sdk.NotFound):
         await client.keys.revoke("../transfers")
+
+
+async def test_a_key_is_asked_for_with_what_was_said_and_nothing_else(
+    server: Scripted, client: Client
+) -> None:
+    server.on("POST", "/v1/keys", ok(views.created_key(), 201))
+
+    assert await client.keys.create(name="ci") == views.created_key()
+    await client.keys.create(
+        name="ci",
+        permissions={"api": {"instance_read": {}}},
+        expires_at=views.AT,
+        requests_per_second=2.5,
+        burst=9,
+    )
+    await client.keys.create(name="ci", expires_in=timedelta(days=30))
+
+    assert server.bodies("POST", "/v1/keys") == [
+        {"name": "ci"},
+        {
+            "name": "ci",
+            "permissions": {"api": {"instance_read": {}}},
+            "expires_at": views.AT.isoformat(),
+            "requests_per_second": 2.5,
+            "burst": 9,
+        },
+        {"name": "ci", "expires_in_seconds": 2_592_000},
+    ]
+
+
+async def test_a_key_that_would_be_stronger_is_forbidden(server: Scripted, client: Client) -> None:
+    server.on("POST", "/v1/keys", problem(403, "stronger_key", "It would outlive this key."))
+
+    with pytest.raises(sdk.Forbidden, match="outlive") as refused:
+        await client.keys.create(name="ci")
+    assert refused.value.code == "stronger_key"
+
+
+async def test_accounts_are_made_and_listed(server: Scripted, client: Client) -> None:
+    seen = v1.AccountView(id=2, name="lab", operator=False)
+    made = v1.CreatedAccount(id=2, name="lab", operator=False, key_id="abc", key="cck_new")
+    server.on("POST", "/v1/accounts", ok(made, 201))
+    server.on("GET", "/v1/accounts", ok(v1.AccountPage(data=[seen])))
+
+    assert await client.accounts.create(name="lab") == made
+    assert await client.accounts.list() == [seen]
+    assert server.bodies("POST", "/v1/accounts") == [{"name": "lab", "operator": False}]
 
 
 async def test_fields_that_this_version_does_not_know_are_ignored(

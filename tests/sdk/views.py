@@ -161,9 +161,33 @@ def instance(**changes: Any) -> v1.InstanceView:
     return v1.InstanceView(**(known | changes))
 
 
+def key(**changes: Any) -> v1.KeyView:
+    return v1.KeyView(**(_KEY | changes))
+
+
+def created_key(**changes: Any) -> v1.CreatedKey:
+    return v1.CreatedKey(**(_KEY | {"key": "cck_new"} | changes))
+
+
+_KEY: dict[str, Any] = {
+    "id": "abc",
+    "number": 7,
+    "name": "ci",
+    "permissions": None,
+    "created_at": AT,
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+    "requests_per_second": None,
+    "burst": None,
+    "made_with": None,
+}
+
+
 def machine(**changes: Any) -> v1.MachineView:
     known: dict[str, Any] = {
         "id": 3,
+        "account": 1,
         "name": "box",
         "connected": True,
         "created_at": AT,

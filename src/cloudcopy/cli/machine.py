@@ -28,14 +28,21 @@ def every(*, options: Options = NO_OPTIONS) -> Call:
 
 
 @app.command
-def token(*, options: Options = NO_OPTIONS) -> Call:
-    """Make a token with which one machine may join, once.
+def token(
+    *,
+    account: Annotated[
+        int | None,
+        Parameter(help="Whose the machine and its instances will be; otherwise your own."),
+    ] = None,
+    options: Options = NO_OPTIONS,
+) -> Call:
+    """Make a token with which one machine may join, once. For operators.
 
     The token is the only thing on stdout.
     """
 
     async def work(session: Session) -> int:
-        made = await session.client.machines.new_token()
+        made = await session.client.machines.new_token(account=account)
         if options.json:
             session.terminal.data(made.model_dump(mode="json"))
             return exits.DONE
@@ -57,7 +64,7 @@ def give_up(
     *,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """End the live transfers of a machine that is gone, as failed.
+    """End the live transfers of a machine that is gone, as failed. For operators.
 
     Only for a machine that will not come back: one that is merely silent may
     still be copying.

@@ -18,6 +18,7 @@ from cloudcopy.compose.settings import (
     DEFAULT_COPIES,
     DEFAULT_DATA_DIR,
     DEFAULT_LISTEN,
+    DEFAULT_RATE,
     AgentSettings,
     ServerSettings,
     Tools,
@@ -26,6 +27,7 @@ from cloudcopy.compose.settings import (
     limits,
     machine_name,
 )
+from cloudcopy.compose.settings import rate as rated
 from cloudcopy.domain.errors import CloudCopyError, Invalid, first
 from cloudcopy.domain.turns import Limits
 
@@ -58,6 +60,16 @@ MaxPerConnection = Annotated[
 MaxPerInstance = Annotated[
     int, Parameter(name="--max-per-instance", help="The same for each instance.")
 ]
+PerSecond = Annotated[
+    float,
+    Parameter(name="--rate", help="How often each API key may be used in a second; 0: no limit."),
+]
+Burst = Annotated[
+    int | None,
+    Parameter(
+        name="--burst", help="How often at once after a pause; by default 10 seconds' worth."
+    ),
+]
 Rclone = Annotated[
     Path | None, Parameter(name="--rclone", help="An rclone instead of the packaged one.")
 ]
@@ -89,6 +101,8 @@ def up(
     max_per_account: MaxPerAccount = DEFAULT.account,
     max_per_connection: MaxPerConnection = DEFAULT.connection,
     max_per_instance: MaxPerInstance = DEFAULT.instance,
+    rate: PerSecond = 0.0,
+    burst: Burst = None,
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -113,6 +127,7 @@ def up(
                     connection=max_per_connection,
                     instance=max_per_instance,
                 ),
+                rate=rated(rate, burst),
                 tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
             ),
             instances=roots,
@@ -123,7 +138,7 @@ def up(
             ready=everything.as_json(roots) if json else everything.as_text(roots),
         )
 
-    return _run(main)
+    return run_to_end(main)
 
 
 def server(
@@ -137,6 +152,8 @@ def server(
     max_per_account: MaxPerAccount = DEFAULT.account,
     max_per_connection: MaxPerConnection = DEFAULT.connection,
     max_per_instance: MaxPerInstance = DEFAULT.instance,
+    rate: PerSecond = DEFAULT_RATE,
+    burst: Burst = None,
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -158,6 +175,7 @@ def server(
                 connection=max_per_connection,
                 instance=max_per_instance,
             ),
+            rate=rated(rate, burst),
             tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
         )
         async with servers.services(settings, asyncio.Event()) as found:
@@ -169,7 +187,7 @@ def server(
                 sys.stdout.flush()
             await servers.serve(found, bound, stop=stop)
 
-    return _run(main)
+    return run_to_end(main)
 
 
 def agent(
@@ -215,7 +233,7 @@ def agent(
         )
         await agents.run(settings, stop=stop)
 
-    return _run(main)
+    return run_to_end(main)
 
 
 def _checked(copies: int) -> int:
@@ -224,7 +242,7 @@ def _checked(copies: int) -> int:
     return copies
 
 
-def _run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
+def run_to_end(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
     """Run until done or until a signal asks to stop; errors become words and an exit code."""
     logs.configure()
 

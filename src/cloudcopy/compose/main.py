@@ -14,14 +14,20 @@ _SERVER: Final = "Run the control plane alone."
 _AGENT: Final = "Run this machine's agent for a server elsewhere."
 
 # "module:function" is imported when the command is called.
-_HERE: Final = {"up": _UP, "server": _SERVER, "agent": _AGENT}
+_ACCOUNT: Final = "Accounts of the server whose data directory is here."
+_HERE: Final = {
+    "up": ("commands:up", _UP),
+    "server": ("commands:server", _SERVER),
+    "agent": ("commands:agent", _AGENT),
+    "account": ("accounts:app", _ACCOUNT),
+}
 
 
 def main() -> None:
     """Run one command and exit with its code."""
     app = build_app(environ=os.environ)
-    for name, what in _HERE.items():
-        app.command(f"cloudcopy.compose.commands:{name}", name=name, help=what)
+    for name, (place, what) in _HERE.items():
+        app.command(f"cloudcopy.compose.{place}", name=name, help=what)
     app()
 
 

@@ -33,6 +33,7 @@ from cloudcopy.wire.agent import MAX_FRAME_BYTES
 log = structlog.get_logger()
 
 DAY_SECONDS: Final = 24 * 3600.0
+USES_SECONDS: Final = 60.0  # how old `last_used_at` of a key may be
 LEDGERS_KEPT: Final = timedelta(days=30)  # after the end of their transfer
 STALLED_MILLISECONDS: Final = 60_000
 BACKLOG: Final = 2048  # uvicorn's own default
@@ -67,7 +68,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             ),
             connections=connections.Desk(opened, reads, vault, probe, now),
             machines=machines.Desk(opened, vault, bus, now, settings.limits),
-            keys=keys.Desk(opened, reads, vault, now),
+            keys=keys.Desk(opened, reads, vault, now, settings.rate),
             queries=queries.Desk(reads, bus, vault, now),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
@@ -135,13 +136,16 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     stopping = asyncio.create_task(stop.wait())
     pruning = asyncio.create_task(_prune(found))
+    noting = asyncio.create_task(_note_uses(found))
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     pruning.cancel()
-    await asyncio.gather(pruning, return_exceptions=True)
+    noting.cancel()
+    await asyncio.gather(pruning, noting, return_exceptions=True)
     found.closing.set()
     server.should_exit = True
     await serving
+    await _noted(found)
 
 
 async def _prune(found: Services) -> None:
@@ -156,6 +160,20 @@ async def _prune(found: Services) -> None:
         except Unavailable as error:
             log.warning("old ledgers could not be forgotten", reason=str(error))
         await asyncio.sleep(DAY_SECONDS)
+
+
+async def _note_uses(found: Services) -> None:
+    """Keep when keys were last used, beside the requests that use them."""
+    while True:
+        await asyncio.sleep(USES_SECONDS)
+        await _noted(found)
+
+
+async def _noted(found: Services) -> None:
+    try:
+        await keys.note_uses(desk=found.keys)
+    except Unavailable as error:
+        log.warning("last uses of keys could not be stored", reason=str(error))
 
 
 async def first_key(found: Services, *, again: bool) -> str | None:

@@ -9,10 +9,12 @@ from typing import Final
 
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import checked_label
+from cloudcopy.domain.rates import Rate
 from cloudcopy.domain.turns import Limits
 
 DEFAULT_DATA_DIR: Final = Path("~/.cloudcopy")
 DEFAULT_LISTEN: Final = "127.0.0.1:8420"
+DEFAULT_RATE: Final = 100.0  # requests per second and key; a person's scripts need less than 10
 MOST_AT_ONCE: Final = 10_000
 DEFAULT_COPIES: Final = 4  # at once on one machine: more share the same disk and network
 
@@ -45,6 +47,7 @@ class ServerSettings:
         host, port: Where it listens; port 0 takes a free one.
         public_url: What result URLs begin with, for servers behind a proxy.
         limits: How many transfers may have their turn at once.
+        rate: How often each API key may be used at most; None is no limit.
     """
 
     data_dir: Path
@@ -52,6 +55,7 @@ class ServerSettings:
     port: int
     public_url: str = ""
     limits: Limits = field(default_factory=Limits)
+    rate: Rate | None = None
     tools: Tools = field(default_factory=Tools)
 
 
@@ -120,6 +124,19 @@ def limits(*, account: int, connection: int, instance: int) -> Limits:
         if not 1 <= value <= MOST_AT_ONCE:
             raise Invalid(option, f"must be 1 to {MOST_AT_ONCE}")
     return Limits(account=account, connection=connection, instance=instance)
+
+
+def rate(per_second: float, burst: int | None) -> Rate | None:
+    """What `--rate` and `--burst` say; a rate of 0 is no limit.
+
+    Raises:
+        Invalid: one is out of bounds.
+    """
+    try:
+        return Rate.parse(per_second or None, burst)
+    except Invalid as error:
+        option = "--burst" if error.field == "burst" else "--rate"
+        raise Invalid(option, str(error).partition(": ")[2]) from None
 
 
 def private_directory(path: Path) -> Path:

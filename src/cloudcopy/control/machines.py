@@ -9,6 +9,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import (
     JOIN_TOKEN_LIFE,
     MAX_INSTANCES_PER_MACHINE,
+    AccountId,
     ActualStatus,
     Announced,
     Machine,
@@ -40,13 +41,27 @@ class Desk:
     limits: Limits
 
 
-async def invite(*, caller: Caller, desk: Desk) -> tuple[str, datetime]:
-    """A join token for one machine and when it expires. Only its hash is kept."""
+async def invite(
+    *, caller: Caller, desk: Desk, account: AccountId | None = None
+) -> tuple[str, datetime]:
+    """A join token for one machine and when it expires. Only its hash is kept.
+
+    Args:
+        account: Whose the machine and its instances will be; the caller's own by default.
+            Only an operator can name another.
+
+    Raises:
+        NotFound: there is no such account.
+    """
     token = f"ccj_{desk.vault.new_secret()}"
     expires_at = desk.now() + JOIN_TOKEN_LIFE
+    owner = caller.account if account is None else account
     async with desk.open_store() as store:
+        await store.accounts.get(owner)
         await store.machines.add_token(
-            desk.vault.digest(_TOKEN, token), account=caller.account, expires_at=expires_at
+            desk.vault.digest(_TOKEN, token),
+            account=owner,
+            expires_at=expires_at,
         )
     return token, expires_at
 
@@ -151,18 +166,19 @@ async def give_up(id: MachineId, *, caller: Caller, desk: Desk) -> int:
         How many attempts were ended.
 
     Raises:
-        NotFound: the machine is not the caller's.
+        NotFound: the machine is not the caller's, and the caller is no operator.
     """
     event = GivenUp(desk.now())
     ended = []
     async with desk.open_store() as store:
-        await store.machines.get(id, account=caller.account)
+        await store.machines.get(id, account=None if caller.operator else caller.account)
         for was in await store.transfers.live(id):
             if await store.transfers.save(step(was, event), was=was, at=event.at):
-                ended.append(was.id)
-        turns = await store.transfers.turns(caller.account, desk.limits)
-    for machine in dict.fromkeys([id, *turns]):
+                ended.append(was)
+        freed = dict.fromkeys(each.account for each in ended)
+        turns = [await store.transfers.turns(each, desk.limits) for each in freed]
+    for machine in dict.fromkeys([id, *(each for given in turns for each in given)]):
         desk.bus.ring(machine)
     for each in ended:
-        desk.bus.moved(each)
+        desk.bus.moved(each.id)
     return len(ended)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cloudcopy.control import status
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller, Key
@@ -44,8 +45,10 @@ async def transfer(
 
     Raises:
         NotFound: there is none, or it is of another kind.
+        Forbidden: the key is limited to other instances.
     """
     seen = await desk.reads.transfer(id, account=caller.account)
+    caller.must_reach(seen.transfer.order.instance)
     if work is not None and seen.transfer.order.work is not work:
         raise NotFound(work, id[:80])
     return _fresh(seen, desk)
@@ -75,9 +78,10 @@ async def transfers(
     """
     if not 1 <= only.limit <= MAX_PAGE:
         raise Invalid("limit", f"must be 1 to {MAX_PAGE}")
-    found = await desk.reads.transfers(caller.account, replace(only, limit=only.limit + 1))
-    page = [_fresh(each, desk) for each in found[: only.limit]]
-    return page, page[-1].transfer.id if len(found) > only.limit else None
+    only = replace(only, limit=only.limit + 1, among=caller.instances)
+    found = await desk.reads.transfers(caller.account, only)
+    page = [_fresh(each, desk) for each in found[: only.limit - 1]]
+    return page, page[-1].transfer.id if len(found) == only.limit else None
 
 
 async def connections(*, caller: Caller, desk: Desk) -> Sequence[Connection]:
@@ -100,17 +104,29 @@ async def connection(reference: int | str, *, caller: Caller, desk: Desk) -> Con
     return found
 
 
+async def account(*, caller: Caller, desk: Desk) -> Account:
+    """The caller's own."""
+    return await desk.reads.account(caller.account)
+
+
 async def machines(*, caller: Caller, desk: Desk) -> Sequence[Machine]:
-    return await desk.reads.machines(caller.account)
+    """The account's; an operator sees those of all accounts."""
+    return await desk.reads.machines(None if caller.operator else caller.account)
 
 
 async def machine(id: MachineId, *, caller: Caller, desk: Desk) -> Machine:
     """Raises NotFound."""
-    return await desk.reads.machine(id, account=caller.account)
+    return await desk.reads.machine(id, account=None if caller.operator else caller.account)
 
 
 async def instances(*, caller: Caller, desk: Desk) -> Sequence[InstanceSeen]:
-    return [_fresh_instance(each, desk) for each in await desk.reads.instances(caller.account)]
+    """Those that the key may reach."""
+    return [_fresh_instance(each, desk) for each in await _reached(caller, desk)]
+
+
+async def _reached(caller: Caller, desk: Desk) -> Sequence[InstanceSeen]:
+    found = await desk.reads.instances(caller.account)
+    return [each for each in found if each.instance.id in caller.instances]
 
 
 async def instance(reference: int | str, *, caller: Caller, desk: Desk) -> InstanceSeen:
@@ -119,11 +135,13 @@ async def instance(reference: int | str, *, caller: Caller, desk: Desk) -> Insta
     Raises:
         NotFound: says which instances the caller has.
         Invalid: the label is on several machines.
+        Forbidden: the key is limited to other instances.
     """
     if _is_id(reference):
+        caller.must_reach(int(reference))
         seen = await desk.reads.instance(InstanceId(int(reference)), account=caller.account)
         return _fresh_instance(seen, desk)
-    known = await desk.reads.instances(caller.account)
+    known = await _reached(caller, desk)
     found = [each for each in known if each.instance.label == reference]
     if not found:
         names = ", ".join(f"{each.instance.id} ({each.instance.label})" for each in known[:20])

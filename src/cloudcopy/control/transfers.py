@@ -79,13 +79,14 @@ async def submit(
         bwlimit: Bytes per second over time (`domain.bandwidth`).
 
     Raises:
-        NotFound: the instance or the connection is not the caller's.
+        NotFound, Forbidden: the instance or the connection is not the caller's, or the key's.
         Invalid: the path names no bucket where one is needed, the key is too long, the limit
             cannot be read, or it is a mirror without a plan.
         Conflict: the key came before with another order.
     """
     if idempotency_key is not None and not 0 < len(idempotency_key.encode()) <= MAX_IDEMPOTENCY_KEY:
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_IDEMPOTENCY_KEY} bytes")
+    caller.must_reach(order.instance)
     _check(order)
     limit = str(bandwidth.parse(bwlimit))
     digest = _digest(order, limit)
@@ -150,6 +151,7 @@ async def apply(
             must be confirmed (``deletions_not_confirmed``).
     """
     made = (await desk.reads.transfer(plan, account=caller.account)).transfer
+    caller.must_reach(made.order.instance)
     if made.order.work is not Work.PLAN:
         raise Conflict(
             f"{plan} is a {made.order.work}, not a plan.",
@@ -221,6 +223,7 @@ async def retry(
     """
     if scope is Scope.FAILED:
         was = (await desk.reads.transfer(id, account=caller.account)).transfer
+        caller.must_reach(was.order.instance)
         if was.state.final:
             await _must_name_what_failed(was, desk)
     event = Retried(desk.now(), desk.new_fence(), scope)
@@ -264,6 +267,7 @@ async def limit(id: TransferId, bwlimit: str, *, caller: Caller, desk: Desk) -> 
     text = str(bandwidth.parse(bwlimit))
     async with desk.open_store() as store:
         was = await store.transfers.get(id, account=caller.account)
+        caller.must_reach(was.order.instance)
         if was.state.final:
             raise Conflict(
                 f"Transfer {id} is {was.state}: its bandwidth cannot be limited any more.",
@@ -284,6 +288,7 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
     Raises:
         NotFound: the instance is not the caller's.
     """
+    caller.must_reach(instance)
     moved: list[TransferId] = []
     async with desk.open_store() as store:
         found = await store.machines.instance(instance, account=caller.account)
@@ -304,6 +309,7 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
 async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) -> Transfer:
     async with desk.open_store() as store:
         was = await store.transfers.get(id, account=caller.account)
+        caller.must_reach(was.order.instance)
         transfer = _moved(was, event)
         if transfer is not was and not await store.transfers.save(transfer, was=was, at=event.at):
             raise IllegalMove(was, event)

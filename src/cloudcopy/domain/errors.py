@@ -92,6 +92,10 @@ class Forbidden(Rejected):
 
     code = "forbidden"
 
+    def __init__(self, detail: str, *, code: str = "forbidden", next: tuple[str, ...] = ()) -> None:
+        super().__init__(detail, next=next)
+        self.code = code
+
 
 class StoreUnreachable(Rejected):
     """The cloud store refused us or could not be reached, so the connection needs mending."""
@@ -109,11 +113,18 @@ class Unavailable(CloudCopyError):
 
 
 class TooMany(Unavailable):
-    """The caller has as many of these at once as it may, or the server has."""
+    """The caller has as many of these at once as it may, or the server has.
 
-    def __init__(self, detail: str, *, code: str, next: tuple[str, ...] = ()) -> None:
+    Attributes:
+        wait_seconds: When it may be tried again; at most 60, or clients do not wait.
+    """
+
+    def __init__(
+        self, detail: str, *, code: str, wait_seconds: int = 10, next: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(detail, next=next)
         self.code = code
+        self.wait_seconds = wait_seconds
 
 
 def first(error: BaseException | None) -> BaseException | None:

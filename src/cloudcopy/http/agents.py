@@ -20,6 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 from cloudcopy.control import ledgers, machines, rechecks, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
+from cloudcopy.http.callers import anyone
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
 from cloudcopy.wire import agent as wire
@@ -41,6 +42,7 @@ M = TypeVar("M", bound=wire.Message)
 
 
 @router.websocket("/v1/agent")
+@anyone
 async def speak(socket: WebSocket) -> None:
     """Serve one agent until either side goes."""
     app = socket_services(socket)

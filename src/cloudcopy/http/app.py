@@ -10,7 +10,9 @@ from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import account, copies
 from cloudcopy.http.v0 import instances as compatible_instances
+from cloudcopy.http.v0 import keys as compatible_keys
 from cloudcopy.http.v1 import (
+    accounts,
     checks,
     connections,
     events,
@@ -31,6 +33,7 @@ _ROUTERS: Final = (
     copies.router,
     account.router,
     compatible_instances.router,
+    compatible_keys.router,
     transfers.router,
     events.router,
     plans.router,
@@ -40,6 +43,7 @@ _ROUTERS: Final = (
     connections.router,
     machines.router,
     keys.router,
+    accounts.router,
     agents.router,
 )
 

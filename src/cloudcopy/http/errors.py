@@ -46,7 +46,7 @@ _TITLES: Final = {
 }
 RETRY_SECONDS: Final = {
     503: 1,  # a locked database is free again within that
-    429: 10,
+    429: 10,  # unless the error says when
 }
 MAX_SHOWN: Final = 200  # characters of an address, or of a field's name
 MAX_DETAIL: Final = 2_000  # characters: what was sent is echoed only so far
@@ -72,8 +72,15 @@ async def _known(request: Request, error: Exception) -> Response:
         status = 400
     if _compatible(request) and status == STATUS[errors.Invalid]:
         status = 400  # its clients read 422 as "this job exists already"
+    wait = {"Retry-After": str(error.wait_seconds)} if isinstance(error, errors.TooMany) else None
     return _answer(
-        request, status, error.code, str(error), retryable=error.retryable, next=error.next
+        request,
+        status,
+        error.code,
+        str(error),
+        retryable=error.retryable,
+        next=error.next,
+        headers=wait,
     )
 
 
@@ -125,7 +132,7 @@ def _answer(
 ) -> Response:
     sent = dict(headers or {})
     if status in RETRY_SECONDS:
-        sent["Retry-After"] = str(RETRY_SECONDS[status])
+        sent.setdefault("Retry-After", str(RETRY_SECONDS[status]))
     if status == STATUS[errors.Unauthenticated] and not _compatible(request):
         sent["WWW-Authenticate"] = "Bearer"
     body, kind = shaped(request.url.path, status, code, detail, retryable=retryable, next=next)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
 from cloudcopy.domain.order import TransferId, Work
+from cloudcopy.domain.permissions import ANY, Ids
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.vault import Sealed
@@ -48,8 +50,17 @@ class TransferFilter:
     work: Work | None = None
     instance: InstanceId | None = None
     connection: ConnectionId | None = None
+    among: Ids = ANY  # the instances that the caller may see
     before: TransferId | None = None  # the cursor: only ids below it
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class KeySeen:
+    """A key, and whether its account is an operator's."""
+
+    key: Key
+    operator: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +113,12 @@ class Reads(Protocol):
         """Raises NotFound when there are no secrets, or no longer."""
         ...
 
-    async def machines(self, account: AccountId) -> Sequence[Machine]: ...
+    async def machines(self, account: AccountId | None) -> Sequence[Machine]:
+        """None is every account's: for operators."""
+        ...
 
-    async def machine(self, id: MachineId, *, account: AccountId) -> Machine:
-        """Raises NotFound."""
+    async def machine(self, id: MachineId, *, account: AccountId | None) -> Machine:
+        """None is any account. Raises NotFound."""
         ...
 
     async def instances(
@@ -118,4 +131,12 @@ class Reads(Protocol):
 
     async def keys(self, account: AccountId) -> Sequence[Key]: ...
 
-    async def key(self, id: KeyId) -> Key | None: ...
+    async def key(self, id: KeyId) -> KeySeen | None: ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """All of them, oldest first."""
+        ...
+
+    async def account(self, id: AccountId) -> Account:
+        """Raises NotFound."""
+        ...

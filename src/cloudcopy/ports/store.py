@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import (
@@ -184,12 +185,28 @@ class Machines(Protocol):
 
 
 class Keys(Protocol):
-    async def add(self, key: Key) -> None: ...
+    async def add(self, key: Key) -> Key:
+        """Returns it with its number."""
+        ...
 
     async def get(self, id: KeyId) -> Key | None: ...
 
     async def revoke(self, id: KeyId, *, account: AccountId, at: datetime) -> None:
         """Idempotent. Raises NotFound."""
+        ...
+
+    async def used(self, when: Mapping[KeyId, datetime]) -> None:
+        """Note when keys were last used. An earlier time changes nothing."""
+        ...
+
+
+class Accounts(Protocol):
+    async def add(self, name: str, *, operator: bool) -> Account:
+        """Raises Conflict: ``name_taken``."""
+        ...
+
+    async def get(self, id: AccountId) -> Account:
+        """Raises NotFound."""
         ...
 
 
@@ -206,6 +223,8 @@ class Store(Protocol):
     def machines(self) -> Machines: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def accounts(self) -> Accounts: ...
 
 
 class OpenStore(Protocol):

@@ -13,8 +13,10 @@ from cloudcopy.sdk.errors import (
     Unreachable,
 )
 from cloudcopy.wire.v1 import (
+    AccountView,
     ConnectionTest,
     ConnectionView,
+    CreatedAccount,
     CreatedKey,
     CurrentFileView,
     DigestsView,
@@ -42,12 +44,14 @@ from cloudcopy.wire.v1 import (
 )
 
 __all__ = [
+    "AccountView",
     "ApiError",
     "Client",
     "CloudCopyError",
     "Conflict",
     "ConnectionTest",
     "ConnectionView",
+    "CreatedAccount",
     "CreatedKey",
     "CurrentFileView",
     "DigestsView",

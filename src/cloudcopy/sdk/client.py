@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import httpx2
 
+from cloudcopy.sdk.accounts import Accounts
 from cloudcopy.sdk.calls import Calls, Sleep
 from cloudcopy.sdk.connections import Connections
 from cloudcopy.sdk.errors import Unauthenticated, Unreachable
@@ -73,6 +74,7 @@ class Client:
         self.instances = Instances(calls)
         self.machines = Machines(calls)
         self.keys = Keys(calls)
+        self.accounts = Accounts(calls)
 
     async def receipt_key(self) -> str:
         """The key that the server signs receipts with, in base64. It names the server, too:

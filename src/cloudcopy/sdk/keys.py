@@ -1,6 +1,8 @@
 """API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from cloudcopy.sdk.calls import Calls
 from cloudcopy.sdk.errors import NotFound
@@ -17,9 +19,38 @@ class Keys:
         """All keys, revoked ones included; never the keys themselves."""
         return (await self._calls.get("/v1/keys", KeyPage)).data
 
-    async def create(self, *, name: str) -> CreatedKey:
-        """Make a key. It is shown only here."""
-        return await self._calls.post("/v1/keys", CreatedKey, body={"name": name})
+    async def create(
+        self,
+        *,
+        name: str,
+        permissions: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        expires_in: timedelta | None = None,
+        requests_per_second: float | None = None,
+        burst: int | None = None,
+    ) -> CreatedKey:
+        """Make a key. It is shown only here.
+
+        Args:
+            permissions: E.g. ``{"api": {"instance_read": {}}}``; None may do everything.
+            expires_at: Aware. Otherwise `expires_in`, from now on the server's clock; whole
+                seconds.
+            requests_per_second: How often it may be used; None is as often as this key.
+            burst: How often at once, after a pause.
+
+        Raises:
+            Forbidden: it would be stronger than the key of this client.
+        """
+        asked = {
+            "name": name,
+            "permissions": None if permissions is None else dict(permissions),
+            "expires_at": expires_at.isoformat() if expires_at else None,
+            "expires_in_seconds": int(expires_in.total_seconds()) if expires_in else None,
+            "requests_per_second": requests_per_second,
+            "burst": burst,
+        }
+        body = {field: value for field, value in asked.items() if value is not None}
+        return await self._calls.post("/v1/keys", CreatedKey, body=body)
 
     async def revoke(self, id: str) -> None:
         """Make a key useless from now on."""

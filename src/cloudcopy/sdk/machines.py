@@ -26,9 +26,14 @@ class Machines:
         called = [each for each in await self.list() if each.name == reference]
         return only(called, kind="machine", name=str(reference))
 
-    async def new_token(self) -> JoinToken:
-        """A token with which one machine may join, once. It is shown only here."""
-        return await self._calls.post("/v1/machines/tokens", JoinToken)
+    async def new_token(self, *, account: int | None = None) -> JoinToken:
+        """A token with which one machine may join, once. It is shown only here.
+
+        The machine and its instances will belong to `account`; None is the key's own. Both
+        this and `give_up` need an operator's key.
+        """
+        body = None if account is None else {"account": account}
+        return await self._calls.post("/v1/machines/tokens", JoinToken, body=body)
 
     async def give_up(self, id: int) -> GivenUp:
         """End every live transfer of a machine as failed, because it will not come back.

@@ -5,6 +5,8 @@ a 400 in words. The models describe; `http.v0` reads bodies itself, because a cl
 this API sends ids as numbers or strings and absent options as null.
 """
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -65,6 +67,14 @@ class StopCopiesRequest(BaseModel):
 
     client_id: str = ""
     dst_id: str = Field(default="", description="`101`, `C.101` or `101:/path`.")
+
+
+class CreatedKey(BaseModel):
+    """`key` is shown this once; `permissions` is null for a key that may do everything."""
+
+    id: int
+    key: str
+    permissions: dict[str, Any] | None
 
 
 class CloudIntegration(BaseModel):

@@ -21,6 +21,7 @@ from cloudcopy.adapters.sql.database import MIGRATIONS, open_database
 from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.tables import accounts, metadata
 from cloudcopy.domain.errors import Unavailable
+from cloudcopy.domain.keys import EVERYTHING, KeyId
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.domain.order import Mode, Scope, Verify, Work
 from cloudcopy.domain.transfer import State
@@ -94,7 +95,7 @@ def test_the_tables_can_be_made_on_postgresql() -> None:
 
 async def test_the_first_account_is_there(migrated: AsyncConnection) -> None:
     found = (await migrated.execute(select(accounts))).all()
-    assert [tuple(row) for row in found] == [(1, "default")]
+    assert [tuple(row) for row in found] == [(1, "default", True)]
 
 
 async def test_opening_it_again_changes_nothing(path: Path) -> None:
@@ -102,7 +103,7 @@ async def test_opening_it_again_changes_nothing(path: Path) -> None:
         before = await schema(connection)
     async with open_database(path) as database, database.read() as connection:
         assert await schema(connection) == before
-        assert (await connection.execute(select(accounts))).all() == [(1, "default")]
+        assert (await connection.execute(select(accounts))).all() == [(1, "default", True)]
 
 
 async def test_servers_that_start_at_once_do_not_collide(path: Path) -> None:
@@ -146,6 +147,10 @@ FIRST_RELEASE = (
     " VALUES (101, 1, 1, 'box', '/srv', 'running', '2026-01-01 00:00:00.000000')",
     "INSERT INTO connections (id, account, name, cloud_type, root, shown, created_at, removed)"
     " VALUES (1001, 1, 'store', 's3', '', '{}', '2026-01-01 00:00:00.000000', 0)",
+    "INSERT INTO keys (id, account, name, digest, created_at)"
+    " VALUES ('a', 1, 'second', X'00', '2026-01-02 00:00:00.000000'),"
+    " ('b', 1, 'first', X'00', '2026-01-01 00:00:00.000000'),"
+    " ('c', 1, 'third', X'00', '2026-01-02 00:00:00.000000')",
 )
 A_TRANSFER = text(
     "INSERT INTO transfers (id, account, machine, instance, connection, direction, local, remote,"
@@ -180,6 +185,13 @@ async def test_what_the_first_release_stored_is_read_and_what_agents_know_keeps_
             each.transfer for each in await reads.transfers(AccountId(1), TransferFilter(limit=9))
         ]
         assert await reads.history(found[0].id) == []
+        keys = await reads.keys(AccountId(1))
+        one = await reads.key(KeyId("a"))
+    assert {each.name: each.number for each in keys} == {"first": 1, "second": 2, "third": 3}
+    assert {each.rights for each in keys if each.rights == EVERYTHING} == {EVERYTHING}
+    assert [each for each in keys if each.rights != EVERYTHING] == []
+    assert one is not None
+    assert one.operator
     assert {each.state: each.admitted for each in found} == {
         State(state): state in ("queued", "running", "cancelling") for state in states
     }

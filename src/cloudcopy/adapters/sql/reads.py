@@ -1,20 +1,21 @@
 """What people look at, each in one statement; see `ports.reads.Reads`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, bindparam, func, select
 
 from cloudcopy.adapters.sql import rows
 from cloudcopy.adapters.sql import tables as t
 from cloudcopy.adapters.sql.database import Database
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import NotFound
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, Machine, MachineId
 from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.transfer import State
-from cloudcopy.ports.reads import InstanceSeen, Moved, TransferFilter, TransferSeen
+from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Sealed
 
 MAX_HISTORY = 500  # changes of state that one question is answered with
@@ -51,6 +52,13 @@ _INSTANCES = (
     .outerjoin(t.connections, t.connections.c.id == t.transfers.c.connection)
 )
 
+# Built once: it is part of every request.
+_KEY = (
+    select(t.keys, t.accounts.c.operator)
+    .join(t.accounts, t.accounts.c.id == t.keys.c.account)
+    .where(t.keys.c.id == bindparam("id"))
+)
+
 
 class SqlReads:
     def __init__(self, database: Database) -> None:
@@ -73,6 +81,10 @@ class SqlReads:
             query = query.where(c.instance == only.instance)
         if only.connection is not None:
             query = query.where(c.connection == only.connection)
+        if only.among.least is not None:
+            query = query.where(c.instance >= only.among.least)
+        if only.among.most is not None:
+            query = query.where(c.instance <= only.among.most)
         if only.before is not None:
             query = query.where(c.id < only.before)
         found = await self._all(query.order_by(c.id.desc()).limit(only.limit))
@@ -124,14 +136,18 @@ class SqlReads:
         row = await self._one(query, "connection", id)
         return Sealed(key=row[c.sealed_key], box=row[c.sealed_box])
 
-    async def machines(self, account: AccountId) -> Sequence[Machine]:
+    async def machines(self, account: AccountId | None) -> Sequence[Machine]:
         c = t.machines.c
-        query = select(t.machines).where(c.account == account).order_by(c.id.desc())
+        query = select(t.machines).order_by(c.id.desc())
+        if account is not None:
+            query = query.where(c.account == account)
         return [rows.machine(row) for row in await self._all(query)]
 
-    async def machine(self, id: MachineId, *, account: AccountId) -> Machine:
+    async def machine(self, id: MachineId, *, account: AccountId | None) -> Machine:
         c = t.machines.c
-        query = select(t.machines).where(c.id == id, c.account == account)
+        query = select(t.machines).where(c.id == id)
+        if account is not None:
+            query = query.where(c.account == account)
         return rows.machine(await self._one(query, "machine", id))
 
     async def instances(
@@ -153,13 +169,23 @@ class SqlReads:
         query = select(t.keys).where(c.account == account)
         return [rows.key(row) for row in await self._all(query.order_by(c.created_at.desc(), c.id))]
 
-    async def key(self, id: KeyId) -> Key | None:
-        found = await self._all(select(t.keys).where(t.keys.c.id == id))
-        return rows.key(found[0]) if found else None
+    async def key(self, id: KeyId) -> KeySeen | None:
+        found = await self._all(_KEY, {"id": id})
+        return KeySeen(rows.key(found[0]), found[0][t.accounts.c.operator]) if found else None
 
-    async def _all(self, query: Select[Any]) -> list[RowMapping]:
+    async def accounts(self) -> Sequence[Account]:
+        found = await self._all(select(t.accounts).order_by(t.accounts.c.id))
+        return [rows.account(row) for row in found]
+
+    async def account(self, id: AccountId) -> Account:
+        query = select(t.accounts).where(t.accounts.c.id == id)
+        return rows.account(await self._one(query, "account", id))
+
+    async def _all(
+        self, query: Select[Any], values: Mapping[str, object] | None = None
+    ) -> list[RowMapping]:
         async with self._database.read() as connection:
-            found = await connection.execute(query)
+            found = await connection.execute(query, values)
             return [*found.mappings()]
 
     async def _one(self, query: Select[Any], kind: str, id: object) -> RowMapping:

@@ -7,9 +7,10 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from cloudcopy.adapters.sql import tables as t
+from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.flags import Flags
-from cloudcopy.domain.keys import Key, KeyId
+from cloudcopy.domain.keys import Key, KeyId, Rights
 from cloudcopy.domain.machine import (
     AccountId,
     ActualStatus,
@@ -29,7 +30,9 @@ from cloudcopy.domain.order import (
     Work,
 )
 from cloudcopy.domain.paths import InstancePath, RemotePath
+from cloudcopy.domain.permissions import Permissions
 from cloudcopy.domain.progress import Progress, Result
+from cloudcopy.domain.rates import Rate
 from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.reads import Moved
 
@@ -168,8 +171,19 @@ def instance(row: RowMapping) -> Instance:
     )
 
 
+def account(row: RowMapping) -> Account:
+    c = t.accounts.c
+    return Account(id=AccountId(row[c.id]), name=row[c.name], operator=row[c.operator])
+
+
 def key(row: RowMapping) -> Key:
     c = t.keys.c
+    slow = row[c.per_second]
+    rights = Rights(
+        permissions=Permissions.parse(row[c.permissions]),
+        expires_at=row[c.expires_at],
+        rate=None if slow is None else Rate(slow, row[c.burst]),
+    )
     return Key(
         id=KeyId(row[c.id]),
         account=AccountId(row[c.account]),
@@ -177,4 +191,8 @@ def key(row: RowMapping) -> Key:
         digest=row[c.digest],
         created_at=row[c.created_at],
         revoked_at=row[c.revoked_at],
+        number=row[c.number],
+        rights=rights,
+        last_used_at=row[c.last_used_at],
+        made_with=row[c.made_with],
     )

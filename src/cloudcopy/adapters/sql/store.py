@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from cloudcopy.adapters.sql.accounts import SqlAccounts
 from cloudcopy.adapters.sql.connections import SqlConnections
 from cloudcopy.adapters.sql.database import Database
 from cloudcopy.adapters.sql.keys import SqlKeys
@@ -19,6 +20,7 @@ class SqlStore:
     connections: SqlConnections
     machines: SqlMachines
     keys: SqlKeys
+    accounts: SqlAccounts
 
 
 @asynccontextmanager
@@ -34,4 +36,5 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
             connections=SqlConnections(connection),
             machines=SqlMachines(connection),
             keys=SqlKeys(connection),
+            accounts=SqlAccounts(connection),
         )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -63,7 +64,9 @@ accounts: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("operator", Boolean, nullable=False, server_default=false()),
 )
+Index("uq_accounts_name", accounts.c.name, unique=True)
 
 keys: Final = Table(
     "keys",
@@ -74,7 +77,15 @@ keys: Final = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("permissions", JSON(none_as_null=True)),  # NULL: everything
+    Column("expires_at", Moment),
+    Column("per_second", Float),
+    Column("burst", Integer),
+    Column("last_used_at", Moment),
+    Column("made_with", Text),
 )
+Index("uq_keys_number", keys.c.number, unique=True)
 
 machines: Final = Table(
     "machines",

@@ -13,7 +13,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.order import Direction, Order
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, anyone, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import (
@@ -46,6 +46,7 @@ def documented(model: type[CloudCopyRequest] | type[StopCopiesRequest]) -> dict[
     responses={400: {"model": Refusal, "description": "Nothing was started; `msg` says why."}},
     openapi_extra=documented(CloudCopyRequest),
 )
+@needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
     """Copy what is inside `src` into `dst`, between an instance and a cloud connection."""
     order = await _order(await bodies.read(request), caller, app)
@@ -111,6 +112,7 @@ async def _selected(body: dict[str, Any], caller: Caller, app: Services) -> int:
     responses={400: {"model": Refusal}},
     openapi_extra=documented(StopCopiesRequest),
 )
+@needs("instance_write", "api.instance.cancel_copy")
 async def stop(request: Request, caller: Compatible, app: App) -> Success:
     """Stop every cloud copy of an instance, in either direction."""
     body = await bodies.read(request)
@@ -128,6 +130,7 @@ async def stop(request: Request, caller: Compatible, app: App) -> Success:
     response_class=PlainTextResponse,
     responses={404: {"model": Refusal, "description": "Not finished, expired or unknown."}},
 )
+@anyone
 async def result(token: str, app: App) -> PlainTextResponse:
     """The outcome in plain text, for success and failure alike. The token is the proof."""
     told = await queries.result_text(token, desk=app.queries)

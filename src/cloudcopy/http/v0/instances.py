@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from cloudcopy.control import queries
 from cloudcopy.domain.errors import Invalid, NotFound
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.v0.rows import Row, chosen, parsed, row
 
 router = APIRouter(prefix="/api", tags=["Instances"])
@@ -16,12 +16,14 @@ LARGEST_PAGE: Final = 25  # the public API's own bound
 
 
 @router.get("/v0/instances/", summary="show instances (older clients)")
+@needs("instance_read", "api.instance.show")
 async def every(caller: Compatible, app: App) -> dict[str, list[Row]]:
     """All instances of the account."""
     return {"instances": await _rows(caller, app)}
 
 
 @router.get("/v0/instances/filters/", summary="values to filter instances by")
+@needs("instance_read", "api.instance.show")
 async def filters(caller: Compatible, app: App) -> dict[str, list[Row]]:
     """The distinct values that the list can be filtered by."""
     keys = ("actual_status", "verification", "gpu_name")
@@ -30,6 +32,7 @@ async def filters(caller: Compatible, app: App) -> dict[str, list[Row]]:
 
 
 @router.get("/v0/instances/{instance_id}/", summary="show instance")
+@needs("instance_read", "api.instance.show")
 async def one(instance_id: str, caller: Compatible, app: App) -> dict[str, Row | None]:
     """One instance; null when it is not the caller's or does not exist."""
     if not (instance_id.isascii() and instance_id.isdigit() and len(instance_id) < 20):
@@ -42,6 +45,7 @@ async def one(instance_id: str, caller: Compatible, app: App) -> dict[str, Row |
 
 
 @router.get("/v1/instances/", summary="show instances")
+@needs("instance_read", "api.instance.show")
 async def page(  # noqa: PLR0917 - each is a query parameter
     caller: Compatible,
     app: App,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Response
 
 from cloudcopy.control import transfers
 from cloudcopy.domain.order import TransferId, Work
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Native, needs
 from cloudcopy.http.v1 import examples, orders
 from cloudcopy.http.v1.transfers import PROBLEMS, Cursor, Once, page, shown, shows
 from cloudcopy.ports.reads import TransferFilter
@@ -16,6 +16,7 @@ router = APIRouter(prefix="/v1/checks", tags=["Checks"])
 
 
 @router.post("", status_code=202, responses=shows(202, examples.CHECK))
+@needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewCheck, Body(openapi_examples=examples.NEW_CHECK)],
     caller: Native,
@@ -36,6 +37,7 @@ async def submit(
 
 
 @router.get("", responses=PROBLEMS)
+@needs("instance_read", "api.transfer.show")
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of checks, newest first."""
     before = TransferId(cursor) if cursor else None
@@ -43,6 +45,7 @@ async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None
 
 
 @router.get("/{check_id}", responses=shows(200, examples.CHECK))
+@needs("instance_read", "api.transfer.show")
 async def one(check_id: str, caller: Native, app: App) -> TransferView:
     """One check. Its result counts equal files as `unchanged` and the others as `failed`."""
     return await shown(TransferId(check_id), caller, app, work=Work.CHECK)

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from cloudcopy.control import connections, queries
 from cloudcopy.domain.connection import ConnectionId, NewConnection
 from cloudcopy.domain.errors import StoreUnreachable
-from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.http.callers import App, Id, Native, needs
 from cloudcopy.http.v1 import views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
@@ -14,6 +14,7 @@ router = APIRouter(prefix="/v1/connections", tags=["Connections"])
 
 
 @router.post("", status_code=201, responses=PROBLEMS)
+@needs("user_write", "api.connection.change")
 async def create(
     body: v1.NewConnection, caller: Native, app: App, test: bool = True
 ) -> v1.ConnectionView:
@@ -27,6 +28,7 @@ async def create(
 
 
 @router.get("", responses=PROBLEMS)
+@needs("user_read", "api.connection.show")
 async def every(caller: Native, app: App) -> v1.ConnectionPage:
     """All connections of the account, without their secrets."""
     found = await queries.connections(caller=caller, desk=app.queries)
@@ -34,6 +36,7 @@ async def every(caller: Native, app: App) -> v1.ConnectionPage:
 
 
 @router.get("/{connection_id}", responses=PROBLEMS)
+@needs("user_read", "api.connection.show")
 async def one(connection_id: Id, caller: Native, app: App) -> v1.ConnectionView:
     """One connection, without its secrets."""
     return views.connection(
@@ -42,6 +45,7 @@ async def one(connection_id: Id, caller: Native, app: App) -> v1.ConnectionView:
 
 
 @router.post("/{connection_id}/test", responses=PROBLEMS)
+@needs("user_write", "api.connection.change")
 async def test(connection_id: Id, caller: Native, app: App) -> v1.ConnectionTest:
     """List the store's top once and say what came of it; a store that refuses is no error."""
     try:
@@ -52,6 +56,7 @@ async def test(connection_id: Id, caller: Native, app: App) -> v1.ConnectionTest
 
 
 @router.delete("/{connection_id}", status_code=204, responses=PROBLEMS)
+@needs("user_write", "api.connection.change")
 async def remove(connection_id: Id, caller: Native, app: App) -> None:
     """Forget the connection and its credentials. Refused while a live transfer uses it."""
     await connections.remove(ConnectionId(connection_id), caller=caller, desk=app.connections)

@@ -7,13 +7,14 @@ has no id: only the latest numbers are ever sent.
 Nothing is queued for a reader. A stream holds the numbers it sent last, and makes its next
 event when the server's buffer of that connection (64 KiB) has room; what came meanwhile is
 replaced by what is there then. A stream ends after the event of a final state, when the
-server closes, or when the connection is lost: a reader that stops reading and stays connected
-keeps its place, of which each key has a bounded number, until TCP gives it up.
+server closes, when its key is no longer good, or when the connection is lost: a reader that
+stops reading and stays connected keeps its place, of which each key has a bounded number, until
+TCP gives it up.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
@@ -21,17 +22,18 @@ import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from cloudcopy.control import queries
+from cloudcopy.control import keys, queries
 from cloudcopy.domain.errors import Invalid, TooMany, Unavailable
-from cloudcopy.domain.keys import KeyId
+from cloudcopy.domain.keys import Caller, KeyId
 from cloudcopy.domain.machine import MAX_ID
 from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Native, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v1 import examples, views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.ports.bus import Watch
+from cloudcopy.ports.reads import Moved
 from cloudcopy.wire.v1 import Problem
 
 log = structlog.get_logger()
@@ -114,6 +116,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.get("/{transfer_id}/events", response_class=Response, responses=_ANSWERS)
+@needs("instance_read", "api.transfer.show")
 async def events(  # noqa: PLR0917 - each is a part of the request
     transfer_id: str,
     caller: Native,
@@ -131,31 +134,42 @@ async def events(  # noqa: PLR0917 - each is a part of the request
         raise Invalid("Last-Event-ID", f"{start} is no event of transfer {seen.transfer.id}")
     if seen.transfer.state.final and (not known or known[-1].number <= start):
         return Response(status_code=204)  # which tells a browser not to come back
-    told = _told(seen.transfer.id, start, seen.progress, watch=watch, app=app)
+    told = _told(seen.transfer.id, start, seen.progress, watch=watch, caller=caller, app=app)
     return StreamingResponse(told, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _told(
-    id: TransferId, start: int, numbers: Progress | None, *, watch: Watch, app: Services
+    id: TransferId,
+    start: int,
+    numbers: Progress | None,
+    *,
+    watch: Watch,
+    caller: Caller,
+    app: Services,
 ) -> AsyncIterator[bytes]:
     """The events after number `start`. The history is read when the bell says so, and also with
-    each heartbeat: a ring may be lost."""
+    each heartbeat: a ring may be lost. Then the key is looked at, too; that it expired or was
+    revoked through this process is known before each event."""
     loop = asyncio.get_running_loop()
     shown: Progress | None = None
     look_at = loop.time()
     while not app.closing.is_set():
-        if watch.moved() or loop.time() >= look_at:
-            look_at = loop.time() + HEARTBEAT_SECONDS
-            try:
+        look = watch.moved() or loop.time() >= look_at
+        moves: Sequence[Moved] = ()
+        try:
+            if not await keys.still_good(caller, desk=app.keys, look=look):
+                return  # the reader comes back, and is told why
+            if look:
+                look_at = loop.time() + HEARTBEAT_SECONDS
                 moves = await queries.moves(id, after=start, desk=app.queries)
-            except Unavailable as error:  # the reader comes back, and misses nothing
-                log.warning("stream ended", transfer=id, reason=str(error))
-                return
-            for move in moves:
-                start = move.number
-                yield _event("state", views.event(move).model_dump_json(), id=start)
-            if moves and moves[-1].state.final:
-                return
+        except Unavailable as error:  # the reader comes back, and misses nothing
+            log.warning("stream ended", transfer=id, reason=str(error))
+            return
+        for move in moves:
+            start = move.number
+            yield _event("state", views.event(move).model_dump_json(), id=start)
+        if moves and moves[-1].state.final:
+            return
         numbers = app.bus.latest(id) or numbers
         if numbers is not None and numbers != shown:
             shown = numbers

@@ -15,7 +15,7 @@ from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import TransferId, Work
-from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.http.callers import App, Id, Native, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import ledger
@@ -89,6 +89,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     responses=_ANSWERS,
     tags=["Transfers"],
 )
+@needs("instance_read", "api.transfer.show")
 async def of_transfer(
     transfer_id: str, caller: Native, app: App, which: Which
 ) -> StreamingResponse:
@@ -102,6 +103,7 @@ async def of_transfer(
     responses=_ANSWERS,
     tags=["Plans"],
 )
+@needs("instance_read", "api.transfer.show")
 async def of_plan(plan_id: str, caller: Native, app: App, which: Which) -> StreamingResponse:
     """What carrying out a plan would do with each file."""
     return await _files(plan_id, which, caller, app, work=Work.PLAN)
@@ -113,6 +115,7 @@ async def of_plan(plan_id: str, caller: Native, app: App, which: Which) -> Strea
     responses=_ANSWERS,
     tags=["Checks"],
 )
+@needs("instance_read", "api.transfer.show")
 async def of_check(check_id: str, caller: Native, app: App, which: Which) -> StreamingResponse:
     """What a check found of each file."""
     return await _files(check_id, which, caller, app, work=Work.CHECK)

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 
 from cloudcopy.control import machines, queries
 from cloudcopy.domain.errors import Invalid
-from cloudcopy.domain.machine import MachineId
-from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.domain.machine import AccountId, MachineId
+from cloudcopy.http.callers import App, Id, Native, anyone, needs
 from cloudcopy.http.v1 import views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
@@ -17,20 +17,24 @@ router = APIRouter(prefix="/v1", tags=["Machines"])
 
 
 @router.get("/machines", responses=PROBLEMS)
+@needs("machine_read", "api.machine.show")
 async def every(caller: Native, app: App) -> v1.MachinePage:
-    """All machines of the account."""
+    """All machines of the account; an operator sees those of every account."""
     found = await queries.machines(caller=caller, desk=app.queries)
     return v1.MachinePage(data=[views.machine(each, now=app.now) for each in found])
 
 
 @router.post("/machines/tokens", status_code=201, responses=PROBLEMS)
-async def invite(caller: Native, app: App) -> v1.JoinToken:
-    """A token with which one machine can join, once, within 30 minutes."""
-    token, expires_at = await machines.invite(caller=caller, desk=app.machines)
+@needs("machine_write", "api.machine.change", operator=True)
+async def invite(caller: Native, app: App, body: v1.Invite | None = None) -> v1.JoinToken:
+    """For operators: a token with which one machine can join, once, within 30 minutes."""
+    account = AccountId(body.account) if body and body.account is not None else None
+    token, expires_at = await machines.invite(caller=caller, desk=app.machines, account=account)
     return v1.JoinToken(token=token, expires_at=expires_at)
 
 
 @router.post("/machines/enrol", status_code=201, responses=PROBLEMS)
+@anyone
 async def enrol(body: v1.Enrol, app: App) -> v1.Enrolled:
     """Trade a join token for a machine id. The token is the proof; no API key is needed."""
     try:
@@ -44,6 +48,7 @@ async def enrol(body: v1.Enrol, app: App) -> v1.Enrolled:
 
 
 @router.get("/machines/{machine_id}", responses=PROBLEMS)
+@needs("machine_read", "api.machine.show")
 async def one(machine_id: Id, caller: Native, app: App) -> v1.MachineView:
     """One machine."""
     found = await queries.machine(MachineId(machine_id), caller=caller, desk=app.queries)
@@ -51,8 +56,9 @@ async def one(machine_id: Id, caller: Native, app: App) -> v1.MachineView:
 
 
 @router.post("/machines/{machine_id}/give-up", responses=PROBLEMS)
+@needs("machine_write", "api.machine.change", operator=True)
 async def give_up(machine_id: Id, caller: Native, app: App) -> v1.GivenUp:
-    """End every live transfer of a machine that will not come back, as failed.
+    """For operators: end every live transfer of a machine that will not come back, as failed.
 
     Silence alone never does that: the machine may still be copying.
     """
@@ -61,6 +67,7 @@ async def give_up(machine_id: Id, caller: Native, app: App) -> v1.GivenUp:
 
 
 @router.get("/instances", tags=["Instances"], responses=PROBLEMS)
+@needs("instance_read", "api.instance.show")
 async def instances(caller: Native, app: App) -> v1.InstancePage:
     """All instances of the account."""
     found = await queries.instances(caller=caller, desk=app.queries)
@@ -68,6 +75,7 @@ async def instances(caller: Native, app: App) -> v1.InstancePage:
 
 
 @router.get("/instances/{instance_id}", tags=["Instances"], responses=PROBLEMS)
+@needs("instance_read", "api.instance.show")
 async def instance(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """One instance and what its latest copy is doing."""
     found = await queries.instance(instance_id, caller=caller, desk=app.queries)

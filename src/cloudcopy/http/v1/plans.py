@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Response
 
 from cloudcopy.control import transfers
 from cloudcopy.domain.order import TransferId, Verify, Work
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Native, needs
 from cloudcopy.http.v1 import examples, orders
 from cloudcopy.http.v1.transfers import PROBLEMS, Cursor, Once, page, shown, shows
 from cloudcopy.ports.reads import TransferFilter
@@ -16,6 +16,7 @@ router = APIRouter(prefix="/v1/plans", tags=["Plans"])
 
 
 @router.post("", status_code=202, responses=shows(202, examples.PLAN))
+@needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewPlan, Body(openapi_examples=examples.NEW_PLAN)],
     caller: Native,
@@ -36,6 +37,7 @@ async def submit(
 
 
 @router.get("", responses=PROBLEMS)
+@needs("instance_read", "api.transfer.show")
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of plans, newest first."""
     before = TransferId(cursor) if cursor else None
@@ -43,12 +45,14 @@ async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None
 
 
 @router.get("/{plan_id}", responses=shows(200, examples.PLAN))
+@needs("instance_read", "api.transfer.show")
 async def one(plan_id: str, caller: Native, app: App) -> TransferView:
     """One plan. Its result counts what would be done."""
     return await shown(TransferId(plan_id), caller, app, work=Work.PLAN)
 
 
 @router.post("/{plan_id}/apply", status_code=202, responses=shows(202, examples.APPLIED))
+@needs("instance_write", "api.instance.copy")
 async def apply(  # noqa: PLR0917 - each is a part of the request
     plan_id: str,
     caller: Native,

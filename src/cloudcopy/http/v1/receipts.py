@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from cloudcopy.control import queries, receipts
 from cloudcopy.domain.order import TransferId
-from cloudcopy.http.callers import App, Native
+from cloudcopy.http.callers import App, Native, anyone, needs
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import receipt
 from cloudcopy.wire.v1 import ReceiptKey
@@ -17,6 +17,7 @@ router = APIRouter(prefix="/v1", tags=["Receipts"])
     response_model=receipt.Receipt,
     responses=PROBLEMS,
 )
+@needs("instance_read", "api.transfer.show")
 async def one(transfer_id: str, caller: Native, app: App) -> Response:
     """The signed receipt of a transfer that succeeded, wholly or in part. Canonical JSON
     (RFC 8785): the same bytes each time."""
@@ -25,6 +26,7 @@ async def one(transfer_id: str, caller: Native, app: App) -> Response:
 
 
 @router.get("/receipt-key")
+@anyone
 async def key(app: App) -> ReceiptKey:
     """The key that receipts are signed with. Open to everyone: it is what they verify by."""
     return ReceiptKey(public_key=receipt.text(app.vault.public_key))

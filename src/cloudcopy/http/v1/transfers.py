@@ -12,7 +12,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.order import Scope, TransferId, Work
 from cloudcopy.domain.transfer import State
-from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.http.callers import App, Id, Native, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v1 import examples, orders, views
 from cloudcopy.ports.reads import TransferFilter, TransferSeen
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1/transfers", tags=["Transfers"])
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (401, 404, 409, 422)
+    for status in (401, 403, 404, 409, 422, 429)
 }
 
 Once = Annotated[
@@ -49,6 +49,7 @@ def shows(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any
 
 
 @router.post("", status_code=202, responses=shows(202, examples.TRANSFER))
+@needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewTransfer, Body(openapi_examples=examples.NEW_TRANSFER)],
     caller: Native,
@@ -69,6 +70,7 @@ async def submit(
 
 
 @router.get("", responses=PROBLEMS)
+@needs("instance_read", "api.transfer.show")
 async def every(  # noqa: PLR0917 - each is a query parameter
     caller: Native,
     app: App,
@@ -100,12 +102,14 @@ def _states(text: str) -> frozenset[State]:
 
 
 @router.get("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@needs("instance_read", "api.transfer.show")
 async def one(transfer_id: str, caller: Native, app: App) -> TransferView:
     """One transfer with its latest numbers, and its result once it has ended."""
     return await shown(TransferId(transfer_id), caller, app)
 
 
 @router.get("/{transfer_id}/log", response_class=PlainTextResponse, responses=PROBLEMS)
+@needs("instance_read", "api.instance.request_logs")
 async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
     """The end of the engine's log: the latest lines while it runs, then those of its end."""
     seen = await queries.transfer(TransferId(transfer_id), caller=caller, desk=app.queries)
@@ -114,6 +118,7 @@ async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
 
 
 @router.post("/{transfer_id}/cancel", status_code=202, responses=PROBLEMS)
+@needs("instance_write", "api.instance.cancel_copy")
 async def cancel(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop. 202: it is asked; a copy that has just finished stays succeeded."""
     await transfers.cancel(TransferId(transfer_id), caller=caller, desk=app.transfers)
@@ -121,6 +126,7 @@ async def cancel(transfer_id: str, caller: Native, app: App) -> TransferView:
 
 
 @router.post("/{transfer_id}/pause", status_code=202, responses=PROBLEMS)
+@needs("instance_write", "api.instance.cancel_copy")
 async def pause(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop and keep what has arrived, until it is resumed."""
     await transfers.pause(TransferId(transfer_id), caller=caller, desk=app.transfers)
@@ -128,6 +134,7 @@ async def pause(transfer_id: str, caller: Native, app: App) -> TransferView:
 
 
 @router.post("/{transfer_id}/resume", status_code=202, responses=PROBLEMS)
+@needs("instance_write", "api.instance.copy")
 async def resume(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Let a paused transfer go on, in an attempt of its own, once it has its turn."""
     await transfers.resume(TransferId(transfer_id), caller=caller, desk=app.transfers)
@@ -135,6 +142,7 @@ async def resume(transfer_id: str, caller: Native, app: App) -> TransferView:
 
 
 @router.post("/{transfer_id}/retry", status_code=202, responses=PROBLEMS)
+@needs("instance_write", "api.instance.copy")
 async def retry(
     transfer_id: str,
     caller: Native,
@@ -149,6 +157,7 @@ async def retry(
 
 
 @router.patch("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@needs("instance_write", "api.instance.copy")
 async def change(
     transfer_id: str,
     body: Annotated[Change, Body(openapi_examples=examples.CHANGE)],

@@ -85,6 +85,7 @@ def connection(each: Connection) -> v1.ConnectionView:
 def machine(each: Machine, *, now: Clock) -> v1.MachineView:
     return v1.MachineView(
         id=each.id,
+        account=each.account,
         name=each.name,
         connected=not silent(each.seen_at, now=now),
         created_at=each.created_at,
@@ -108,5 +109,15 @@ def instance(seen: InstanceSeen, *, now: Clock) -> v1.InstanceView:
 
 def key(each: Key) -> v1.KeyView:
     return v1.KeyView(
-        id=each.id, name=each.name, created_at=each.created_at, revoked_at=each.revoked_at
+        id=each.id,
+        number=each.number,
+        name=each.name,
+        permissions=each.rights.permissions.as_json(),
+        created_at=each.created_at,
+        expires_at=each.rights.expires_at,
+        revoked_at=each.revoked_at,
+        last_used_at=each.last_used_at,
+        requests_per_second=each.rights.rate.per_second if each.rights.rate else None,
+        burst=each.rights.rate.burst if each.rights.rate else None,
+        made_with=each.made_with,
     )

@@ -4,6 +4,7 @@ Times are RFC 3339 in UTC, sizes are bytes, lists are `{data, next_cursor}` page
 Fields are only ever added.
 """
 
+from cloudcopy.wire.v1.accounts import AccountPage, AccountView, CreatedAccount, NewAccount
 from cloudcopy.wire.v1.connections import (
     ConnectionPage,
     ConnectionTest,
@@ -17,6 +18,7 @@ from cloudcopy.wire.v1.machines import (
     GivenUp,
     InstancePage,
     InstanceView,
+    Invite,
     JoinToken,
     MachinePage,
     MachineView,
@@ -53,12 +55,15 @@ from cloudcopy.wire.v1.transfers import (
 )
 
 __all__ = [
+    "AccountPage",
+    "AccountView",
     "Apply",
     "Body",
     "Change",
     "ConnectionPage",
     "ConnectionTest",
     "ConnectionView",
+    "CreatedAccount",
     "CreatedKey",
     "CurrentFileView",
     "DigestsView",
@@ -71,6 +76,7 @@ __all__ = [
     "GivenUp",
     "InstancePage",
     "InstanceView",
+    "Invite",
     "JoinToken",
     "KeyPage",
     "KeyView",
@@ -78,6 +84,7 @@ __all__ = [
     "MachinePage",
     "MachineView",
     "ModeName",
+    "NewAccount",
     "NewCheck",
     "NewConnection",
     "NewKey",

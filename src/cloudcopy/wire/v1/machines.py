@@ -9,6 +9,7 @@ from cloudcopy.wire.v1.shape import Body, View
 
 class MachineView(View):
     id: int
+    account: int
     name: str
     connected: bool = Field(description="Its agent was heard within the last minute.")
     created_at: datetime
@@ -18,6 +19,15 @@ class MachineView(View):
 class MachinePage(View):
     data: list[MachineView]
     next_cursor: None = None
+
+
+class Invite(Body):
+    account: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**63 - 1,
+        description="Whose the machine and its instances will be; without it, your own.",
+    )
 
 
 class JoinToken(View):
