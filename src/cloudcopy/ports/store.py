@@ -25,6 +25,7 @@ from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import Transfer
 from cloudcopy.domain.turns import Limits
+from cloudcopy.ports.schedules import Schedules
 from cloudcopy.ports.vault import Sealed
 
 
@@ -206,6 +207,8 @@ class Store(Protocol):
     def machines(self) -> Machines: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def schedules(self) -> Schedules: ...
 
 
 class OpenStore(Protocol):

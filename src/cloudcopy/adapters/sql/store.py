@@ -9,6 +9,7 @@ from cloudcopy.adapters.sql.database import Database
 from cloudcopy.adapters.sql.keys import SqlKeys
 from cloudcopy.adapters.sql.ledgers import SqlLedgers
 from cloudcopy.adapters.sql.machines import SqlMachines
+from cloudcopy.adapters.sql.schedules import SqlSchedules
 from cloudcopy.adapters.sql.transfers import SqlTransfers
 
 
@@ -19,6 +20,7 @@ class SqlStore:
     connections: SqlConnections
     machines: SqlMachines
     keys: SqlKeys
+    schedules: SqlSchedules
 
 
 @asynccontextmanager
@@ -34,4 +36,5 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
             connections=SqlConnections(connection),
             machines=SqlMachines(connection),
             keys=SqlKeys(connection),
+            schedules=SqlSchedules(connection),
         )

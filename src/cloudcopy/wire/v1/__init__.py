@@ -21,6 +21,17 @@ from cloudcopy.wire.v1.machines import (
     MachinePage,
     MachineView,
 )
+from cloudcopy.wire.v1.schedules import (
+    CatchUpName,
+    ChangeSchedule,
+    NewSchedule,
+    OverlapName,
+    RunOutcomeName,
+    RunView,
+    SchedulePage,
+    ScheduleStateName,
+    ScheduleView,
+)
 from cloudcopy.wire.v1.shape import Body, Problem, Reference, View
 from cloudcopy.wire.v1.transfers import (
     Apply,
@@ -55,7 +66,9 @@ from cloudcopy.wire.v1.transfers import (
 __all__ = [
     "Apply",
     "Body",
+    "CatchUpName",
     "Change",
+    "ChangeSchedule",
     "ConnectionPage",
     "ConnectionTest",
     "ConnectionView",
@@ -82,8 +95,10 @@ __all__ = [
     "NewConnection",
     "NewKey",
     "NewPlan",
+    "NewSchedule",
     "NewTransfer",
     "OutcomeName",
+    "OverlapName",
     "PhaseName",
     "Problem",
     "ProgressView",
@@ -92,6 +107,11 @@ __all__ = [
     "Reference",
     "ResultView",
     "Retry",
+    "RunOutcomeName",
+    "RunView",
+    "SchedulePage",
+    "ScheduleStateName",
+    "ScheduleView",
     "ScopeName",
     "Sides",
     "StateName",
