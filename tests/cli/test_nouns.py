@@ -12,6 +12,7 @@ RUNNING = views.transfer(state="running", progress=views.progress())
 KEY = v1.KeyView(id="abc", name="ci", created_at=views.AT, revoked_at=None)
 LISTS = [
     ("transfer", "/v1/transfers", v1.TransferPage(data=[RUNNING], next_cursor=None)),
+    ("schedule", "/v1/schedules", v1.SchedulePage(data=[views.schedule()])),
     ("connection", "/v1/connections", v1.ConnectionPage(data=[views.connection()])),
     ("instance", "/v1/instances", v1.InstancePage(data=[views.instance()])),
     ("machine", "/v1/machines", v1.MachinePage(data=[views.machine()])),

@@ -39,7 +39,7 @@ def _schedules(registry: CollectorRegistry, found: Sequence[Standing]) -> None:
     success = gauge("last_success_timestamp_seconds", "When the last good run ended, Unix time.")
     next_slot = gauge("next_slot_timestamp_seconds", "The next slot, Unix time.")
     overdue = gauge("overdue", "1 when two slots have come since the last success.")
-    paused = gauge("paused", "1 when it is paused, by whom ever.")
+    paused = gauge("paused", "1 when it is paused.")
     failing = gauge("paused_by_failures", "1 when it has paused itself.")
     for each in found:
         schedule = each.seen.schedule
