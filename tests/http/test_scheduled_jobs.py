@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from cloudcopy.control import slots
+from cloudcopy.domain.schedule import Pause
 from tests.http.conftest import Plane
 
 JOBS = "/api/v0/commands/schedule_job/"
@@ -191,6 +193,20 @@ async def test_a_change_with_the_whole_body_is_what_the_client_sends_after_a_422
     assert (await plane.ask("PUT", f"{JOBS}{id}/", whole)).status_code == 200
     (shown,) = await jobs(plane)
     assert (shown["hour_of_the_day"], shown["request_body"]["flags"]) == (9, ["--update"])
+
+
+async def test_a_job_that_has_paused_itself_goes_on_when_it_is_changed(plane: Plane):
+    id = (await plane.ask("POST", JOBS, job(plane))).json()["scheduled_job_id"]
+    async with plane.services.open_store() as store:
+        was = await store.schedules.get(id)
+        why, now = "5 runs in a row failed", plane.services.now()
+        await slots.pause(was, was, Pause.FAILURES, why, now=now, store=store)
+    assert (await jobs(plane))[0]["paused"] is True
+    assert (await plane.ask("PUT", f"{JOBS}{id}/", {"hour_of_the_day": 3})).status_code == 200
+    assert (await jobs(plane))[0]["paused"] is False
+    native = (await plane.ask("GET", f"/v1/schedules/{id}")).json()
+    assert (native["state"], native["paused_why"]) == ("active", "")
+    assert native["next_at"] is not None
 
 
 async def test_a_change_into_another_job_is_422_and_changes_nothing(plane: Plane):

@@ -50,12 +50,12 @@ class Standing:
     """A schedule and what follows from it now.
 
     Attributes:
-        coming: The next slots, at most `NEXT_SHOWN`.
+        coming: The next slots, at most `NEXT_SHOWN`; empty in a list.
     """
 
     seen: ScheduleSeen
     overdue: bool
-    coming: Sequence[datetime]
+    coming: Sequence[datetime] = ()
 
 
 async def create(wish: Wish, *, caller: Caller, desk: Desk) -> Schedule:
@@ -125,7 +125,8 @@ async def change(
     """Change what is copied, when, or on which terms. From now on it runs with the caller's key.
 
     Args:
-        edit: Gives `order`, `bwlimit`, `timing`, `terms` and `identity` other values.
+        edit: Gives `order`, `bwlimit`, `timing`, `terms` and `identity` other values, and may take
+            away its pause.
 
     Raises:
         NotFound: no such schedule.
@@ -141,9 +142,9 @@ async def change(
             orders.check(wanted.order)
             await orders.placed(wanted.order, caller=caller, store=store)
         await _alone(wanted, store)
-        if wanted.timing != was.timing:
+        if (wanted.timing, wanted.paused) != (was.timing, was.paused):
             first = _first(wanted.timing, now, next_after)
-            wanted = replace(wanted, next_at=None if was.paused else first, moved_at=now)
+            wanted = replace(wanted, next_at=None if wanted.paused else first, moved_at=now)
         limit = str(bandwidth.parse(wanted.bwlimit))
         wanted = replace(wanted, bwlimit=limit, key=caller.key, counted_from=now)
         if not await store.schedules.save(wanted, was=was):
@@ -239,7 +240,13 @@ async def every(*, caller: Caller, desk: Desk) -> Sequence[Standing]:
 
 async def one(id: ScheduleId, *, caller: Caller, desk: Desk) -> Standing:
     """Raises NotFound."""
-    return _standing(await desk.reads.one(id, account=caller.account), desk)
+    standing = _standing(await desk.reads.one(id, account=caller.account), desk)
+    schedule = standing.seen.schedule
+    if schedule.next_at is None:
+        return standing
+    next_after = desk.read_cron(schedule.timing.cron, schedule.timing.zone)
+    later = schedule.timing.coming(schedule.next_at, next_after, count=NEXT_SHOWN - 1)
+    return replace(standing, coming=[schedule.next_at, *later])
 
 
 async def history(id: ScheduleId, *, caller: Caller, desk: Desk) -> Sequence[RunSeen]:
@@ -253,11 +260,11 @@ async def history(id: ScheduleId, *, caller: Caller, desk: Desk) -> Sequence[Run
 
 
 def _standing(seen: ScheduleSeen, desk: Desk) -> Standing:
-    schedule = seen.schedule
-    next_after = desk.read_cron(schedule.timing.cron, schedule.timing.zone)
-    coming: list[datetime] = []
-    if schedule.next_at is not None:
-        later = schedule.timing.coming(schedule.next_at, next_after, count=NEXT_SHOWN - 1)
-        coming = [schedule.next_at, *later]
-    late = overdue(schedule, last_success=seen.last_success, now=desk.now(), next_after=next_after)
-    return Standing(seen=seen, overdue=late, coming=coming)
+    timing = seen.schedule.timing
+    late = overdue(
+        seen.schedule,
+        last_success=seen.last_success,
+        now=desk.now(),
+        next_after=desk.read_cron(timing.cron, timing.zone),
+    )
+    return Standing(seen=seen, overdue=late)

@@ -297,8 +297,11 @@ def overdue(
     if schedule.state == "ended" or schedule.paused is Pause.ASKED:
         return False
     since = max(last_success or schedule.counted_from, schedule.counted_from)
-    slots = schedule.timing.coming(since, next_after, count=2)
-    return len(slots) == 2 and now - due(schedule, slots[1]) > GRACE
+    slot = schedule.timing.following(since, next_after)
+    if slot is None or slot > now:
+        return False
+    slot = schedule.timing.following(slot, next_after)
+    return slot is not None and now - due(schedule, slot) > GRACE
 
 
 class ScheduleExists(Conflict):

@@ -15,7 +15,14 @@ from cloudcopy.control import schedules
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import MAX_ID
-from cloudcopy.domain.schedule import Schedule, ScheduleExists, ScheduleId, Terms, Timing
+from cloudcopy.domain.schedule import (
+    Pause,
+    Schedule,
+    ScheduleExists,
+    ScheduleId,
+    Terms,
+    Timing,
+)
 from cloudcopy.http.callers import App, Compatible
 from cloudcopy.http.errors import shaped
 from cloudcopy.http.services import Services
@@ -99,7 +106,7 @@ async def every(caller: Compatible, app: App) -> list[ScheduledJob]:
     openapi_extra=_documented(ScheduledJobChange),
 )
 async def change(job_id: str, request: Request, caller: Compatible, app: App) -> Any:
-    """Change what is given; what is absent stays as it is."""
+    """Change what is given; what is absent stays as it is. One that has paused itself goes on."""
     id = _id(job_id)
     body = await bodies.read(request)
     _served(body, partial=True)
@@ -115,7 +122,10 @@ async def change(job_id: str, request: Request, caller: Compatible, app: App) ->
         identity = identity_of(caller.account, now)
         timing = frequencies.retimed(was, body, identity)
         kept = was.identity if was.identity is None else identity
-        return replace(was, order=now, timing=timing, identity=kept)
+        wanted = replace(was, order=now, timing=timing, identity=kept)
+        if was.paused is Pause.FAILURES:  # this API has no other way to let it go on
+            wanted = replace(wanted, paused=None, paused_why="")
+        return wanted
 
     try:
         await _changed(id, edit, caller, app)
