@@ -102,7 +102,7 @@ async def every(caller: Compatible, app: App) -> list[ScheduledJob]:
     "/commands/schedule_job/{job_id}/",
     summary="change a scheduled job",
     response_model=ScheduledJobMade,
-    responses={**_KNOWN, **_TAKEN},
+    responses={**_KNOWN, 409: {"model": Refusal}, **_TAKEN},
     openapi_extra=_documented(ScheduledJobChange),
 )
 async def change(job_id: str, request: Request, caller: Compatible, app: App) -> Any:
