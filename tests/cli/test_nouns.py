@@ -11,6 +11,7 @@ from tests.sdk.scripted import Scripted, ok
 RUNNING = views.transfer(state="running", progress=views.progress())
 LISTS = [
     ("transfer", "/v1/transfers", v1.TransferPage(data=[RUNNING], next_cursor=None)),
+    ("schedule", "/v1/schedules", v1.SchedulePage(data=[views.schedule()])),
     ("connection", "/v1/connections", v1.ConnectionPage(data=[views.connection()])),
     ("instance", "/v1/instances", v1.InstancePage(data=[views.instance()])),
     ("machine", "/v1/machines", v1.MachinePage(data=[views.machine()])),

@@ -102,8 +102,9 @@ class Vastai:
     def with_key(self, key: str | None) -> "Vastai":
         return replace(self, key=key)
 
-    def __call__(self, *words: str) -> Answer:
-        return self._run([str(VASTAI), *words], "")
+    def __call__(self, *words: str, typed: str = "") -> Answer:
+        """`typed` is what a person would type at its prompts."""
+        return self._run([str(VASTAI), *words], typed)
 
     def raw(self, *words: str) -> Any:
         """The JSON that it prints with ``--raw``, and nothing but it."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cloudcopy.http.v1 import examples
+from cloudcopy.http.v1 import examples, schedule_examples
 from cloudcopy.wire import v1
 from tests.http.conftest import Plane
 
@@ -38,11 +38,17 @@ async def test_the_document_holds_the_seed_operation(plane: Plane):
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-async def test_the_compatible_api_documents_no_422(plane: Plane):
+async def test_the_compatible_api_documents_a_422_only_for_a_job_that_exists(plane: Plane):
     document = (await plane.client.get("/openapi.json")).json()
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            assert path.startswith("/v1") or "422" not in operation["responses"], path
+    found = {
+        (method, path): operation["responses"]["422"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if path.startswith("/api") and "422" in operation["responses"]
+    }
+    job = "/api/v0/commands/schedule_job/"
+    assert set(found) == {("post", job), ("put", f"{job}{{job_id}}/")}
+    assert all("JobExists" in str(each) for each in found.values())
 
 
 async def test_the_document_is_open_and_so_is_what_clients_ask_first(plane: Plane):
@@ -78,6 +84,11 @@ NATIVE = {
     "/v1/plans/{plan_id}/apply": {"post"},
     "/v1/checks": {"get", "post"},
     "/v1/checks/{check_id}": {"get"},
+    "/v1/schedules": {"get", "post"},
+    "/v1/schedules/{schedule_id}": {"get", "patch", "delete"},
+    "/v1/schedules/{schedule_id}/pause": {"post"},
+    "/v1/schedules/{schedule_id}/resume": {"post"},
+    "/v1/schedules/{schedule_id}/run": {"post"},
 }
 
 
@@ -101,7 +112,7 @@ async def test_every_body_of_a_copy_has_examples(plane: Plane):
             if body:
                 seen += 1
                 assert body["content"]["application/json"]["examples"], path
-    assert seen == 6
+    assert seen == 8
 
 
 @pytest.mark.parametrize(
@@ -113,11 +124,18 @@ async def test_every_body_of_a_copy_has_examples(plane: Plane):
         (v1.Apply, examples.APPLY),
         (v1.Retry, examples.RETRY),
         (v1.Change, examples.CHANGE),
+        (v1.NewSchedule, schedule_examples.NEW),
+        (v1.ChangeSchedule, schedule_examples.CHANGE),
     ],
 )
 def test_an_example_of_a_body_is_one(model: type[BaseModel], values: dict[str, Any]):
     for each in values.values():
         model.model_validate(each["value"])
+
+
+def test_an_example_of_a_schedule_is_one():
+    shown = schedule_examples.SCHEDULE
+    assert v1.ScheduleView.model_validate(shown).model_dump(mode="json") == shown
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,54 @@ def machine(**changes: Any) -> v1.MachineView:
         "seen_at": AT,
     }
     return v1.MachineView(**(known | changes))
+
+
+def run(**changes: Any) -> v1.RunView:
+    known: dict[str, Any] = {
+        "slot": AT,
+        "manual": False,
+        "outcome": "accepted",
+        "reason": "",
+        "missed": 0,
+        "at": AT,
+        "transfer": "t_1",
+        "state": "succeeded",
+        "ended_at": AT,
+        "failure": "",
+    }
+    return v1.RunView(**known | changes)
+
+
+def schedule(**changes: Any) -> v1.ScheduleView:
+    known: dict[str, Any] = {
+        "id": 5,
+        "state": "active",
+        "instance": 7,
+        "instance_label": "here",
+        "connection": 101,
+        "connection_name": "my-s3",
+        "cloud_type": "s3",
+        "direction": "instance_to_cloud",
+        "src": "/data",
+        "dst": "bucket/data",
+        "flags": [],
+        "compare": "mtime",
+        "verify": "hash",
+        "bwlimit": "",
+        "cron": "0 3 * * *",
+        "zone": "Europe/Berlin",
+        "start_at": None,
+        "end_at": None,
+        "overlap": "skip",
+        "catch_up": "none",
+        "jitter_seconds": 0,
+        "pause_after": 5,
+        "created_at": AT,
+        "paused_why": "",
+        "next_at": AT,
+        "last_success": AT,
+        "overdue": False,
+        "next_runs": [AT],
+        "runs": [],
+    }
+    return v1.ScheduleView(**known | changes)

@@ -58,6 +58,7 @@ _NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "apply": ("plan:apply", _APPLY_HELP),
     "check": ("check:check", _CHECK_HELP),
     "transfer": ("transfer:app", "Copies, plans and checks that run and that have ended."),
+    "schedule": ("schedule:app", "Copies that are made again and again."),
     "receipt": ("receipt:app", "Receipts: what a copy can prove, verified offline."),
     "connection": ("connection:app", "Cloud stores and their credentials."),
     "instance": ("instance:app", "Directories on machines that can be copied from and to."),

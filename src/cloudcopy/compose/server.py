@@ -14,16 +14,19 @@ import uvicorn
 
 from cloudcopy.adapters import system
 from cloudcopy.adapters.bus.local import LocalBus
+from cloudcopy.adapters.cron import read_cron
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.probe import StoreProbe
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.adapters.sql.database import open_database
 from cloudcopy.adapters.sql.reads import SqlReads
+from cloudcopy.adapters.sql.schedule_reads import SqlScheduleReads
 from cloudcopy.adapters.sql.store import open_store
 from cloudcopy.adapters.vault import FileVault
+from cloudcopy.compose import timetable
 from cloudcopy.compose.settings import ServerSettings, private_directory
-from cloudcopy.control import connections, keys, ledgers, machines, queries, transfers
+from cloudcopy.control import connections, keys, ledgers, machines, queries, slots, transfers
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
@@ -55,6 +58,9 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
     now = system.utc_now
     async with open_database(data_dir / "cloudcopy.db") as database:
         opened, reads = partial(open_store, database), SqlReads(database)
+        transfer_desk = transfers.Desk(
+            opened, reads, bus, now, system.new_ulid, system.new_fence, settings.limits
+        )
         yield Services(
             open_store=opened,
             reads=reads,
@@ -63,13 +69,14 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             probe=probe,
             now=now,
             new_nonce=system.new_nonce,
-            transfers=transfers.Desk(
-                opened, reads, bus, now, system.new_ulid, system.new_fence, settings.limits
-            ),
+            transfers=transfer_desk,
             connections=connections.Desk(opened, reads, vault, probe, now),
             machines=machines.Desk(opened, vault, bus, now, settings.limits),
             keys=keys.Desk(opened, reads, vault, now, settings.rate),
             queries=queries.Desk(reads, bus, vault, now),
+            schedules=slots.Desk(
+                transfer_desk, SqlScheduleReads(database), read_cron, timetable.Alarm()
+            ),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
         )
@@ -135,13 +142,12 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     stopping = asyncio.create_task(stop.wait())
-    pruning = asyncio.create_task(_prune(found))
-    noting = asyncio.create_task(_note_uses(found))
+    chores = [asyncio.create_task(each(found)) for each in (_prune, _note_uses, timetable.keep)]
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    pruning.cancel()
-    noting.cancel()
-    await asyncio.gather(pruning, noting, return_exceptions=True)
+    for each in chores:
+        each.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
     found.closing.set()
     server.should_exit = True
     await serving

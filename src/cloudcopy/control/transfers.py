@@ -5,20 +5,17 @@ after the commit. No function here talks to an agent: the new state is the comma
 the doorbell is only a hint.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cloudcopy.control import orders
 from cloudcopy.domain import bandwidth, mirror
 from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId, MachineId
 from cloudcopy.domain.order import (
     Agreed,
-    Direction,
-    Mode,
     Order,
     Scope,
     TransferId,
@@ -42,7 +39,7 @@ from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock, NewFence, NewId
 from cloudcopy.ports.reads import Reads
-from cloudcopy.ports.store import Once, OpenStore
+from cloudcopy.ports.store import Once, OpenStore, Store
 
 NOT_IN_STORE: Final = "not_in_store"  # the kind of failure that `control.rechecks` finds
 MAX_IDEMPOTENCY_KEY: Final = 255  # bytes, as in the field's common practice
@@ -86,51 +83,43 @@ async def submit(
     """
     if idempotency_key is not None and not 0 < len(idempotency_key.encode()) <= MAX_IDEMPOTENCY_KEY:
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_IDEMPOTENCY_KEY} bytes")
-    caller.must_reach(order.instance)
-    _check(order)
     limit = str(bandwidth.parse(bwlimit))
-    digest = _digest(order, limit)
-    once = Once(key=idempotency_key, order=digest if once_while_live else None, body=digest)
+    body = orders.digest(order, limit)
+    once = Once(key=idempotency_key, order=body if once_while_live else None, body=body)
     async with desk.open_store() as store:
-        instance = await store.machines.instance(order.instance, account=caller.account)
-        connection = await store.connections.get(order.connection, account=caller.account)
-        upload = order.direction is Direction.TO_CLOUD
-        connection.place(order.remote, field="dst" if upload else "src")
-        transfer = await store.transfers.add(
-            accept(
-                TransferId(f"t_{desk.new_id()}"),
-                order,
-                account=caller.account,
-                key=caller.key,
-                machine=instance.machine,
-                fence=desk.new_fence(),
-                at=desk.now(),
-                bwlimit=limit,
-            ),
-            once,
+        transfer, turns = await accepted(
+            order, caller=caller, desk=desk, store=store, once=once, bwlimit=limit
         )
-        turns = await store.transfers.turns(caller.account, desk.limits)
-        if turns:
-            transfer = await store.transfers.get(transfer.id)
-    _ring(desk, turns)
+    ring(desk, turns)
     return transfer
 
 
-def _check(order: Order) -> None:
-    if order.work is Work.TRANSFER and order.mode is Mode.MIRROR and order.agreed is None:
-        raise Invalid(
-            "mode",
-            "a mirror deletes files, so it is made by carrying out a plan",
-            code="mirror_needs_plan",
-            next=(
-                "Make one with POST /v1/plans and carry it out with POST /v1/plans/ID/apply.",
-                "Or run: cloudcopy mirror SRC DST",
-            ),
-        )
-    if order.mode is Mode.MIRROR:
-        mirror.check(order.flags)
-    if order.work is not Work.TRANSFER and order.flags.dry_run:
-        raise Invalid("flags", f"--dry-run says nothing in a {order.work}: it changes nothing")
+async def accepted(
+    order: Order, *, caller: Caller, desk: Desk, store: Store, once: Once, bwlimit: str
+) -> tuple[Transfer, Sequence[MachineId]]:
+    """Accept `order` as a part of the open transaction, and name the machines to `ring` after it.
+    It raises before it writes.
+
+    Raises:
+        NotFound, Invalid, Conflict: as `submit` does.
+    """
+    orders.check(order)
+    instance = await orders.placed(order, caller=caller, store=store)
+    transfer = await store.transfers.add(
+        accept(
+            TransferId(f"t_{desk.new_id()}"),
+            order,
+            account=caller.account,
+            key=caller.key,
+            machine=instance.machine,
+            fence=desk.new_fence(),
+            at=desk.now(),
+            bwlimit=bwlimit,
+        ),
+        once,
+    )
+    turns = await store.transfers.turns(caller.account, desk.limits)
+    return await store.transfers.get(transfer.id) if turns else transfer, turns
 
 
 async def apply(
@@ -274,7 +263,7 @@ async def limit(id: TransferId, bwlimit: str, *, caller: Caller, desk: Desk) -> 
                 code=f"transfer_{was.state}",
             )
         await store.transfers.limit(id, text)
-    _ring(desk, [was.machine])
+    ring(desk, [was.machine])
     return replace(was, bwlimit=text)
 
 
@@ -292,18 +281,21 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
     moved: list[TransferId] = []
     async with desk.open_store() as store:
         found = await store.machines.instance(instance, account=caller.account)
-        event = CancelRequested(desk.now())
         for was in await store.transfers.live_of(instance):
-            if was.order.work is not Work.TRANSFER:
-                continue
-            transfer = _moved(was, event)
-            if transfer is not was and await store.transfers.save(transfer, was=was, at=event.at):
+            if was.order.work is Work.TRANSFER and await cancelled(was, desk=desk, store=store):
                 moved.append(was.id)
         turns = await store.transfers.turns(caller.account, desk.limits)
-    _ring(desk, [found.machine, *turns])
+    ring(desk, [found.machine, *turns])
     for id in moved:
         desk.bus.moved(id)
     return len(moved)
+
+
+async def cancelled(was: Transfer, *, desk: Desk, store: Store) -> bool:
+    """Ask a live transfer to stop, as a part of the open transaction; whether that is news."""
+    event = CancelRequested(desk.now())
+    transfer = _moved(was, event)
+    return transfer is not was and await store.transfers.save(transfer, was=was, at=event.at)
 
 
 async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) -> Transfer:
@@ -316,7 +308,7 @@ async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) ->
         turns = await store.transfers.turns(caller.account, desk.limits)
         if turns:
             transfer = await store.transfers.get(id)
-    _ring(desk, [transfer.machine, *turns])
+    ring(desk, [transfer.machine, *turns])
     desk.bus.moved(id)
     return transfer
 
@@ -330,24 +322,7 @@ def _moved(was: Transfer, event: Event) -> Transfer:
     return transfer
 
 
-def _ring(desk: Desk, machines: Sequence[MachineId]) -> None:
+def ring(desk: Desk, machines: Sequence[MachineId]) -> None:
+    """Hint at what a transaction that has been committed has changed."""
     for machine in dict.fromkeys(machines):
         desk.bus.ring(machine)
-
-
-def _digest(order: Order, bwlimit: str) -> str:
-    """Equal for equal orders, whatever spelling they came in."""
-    parts = [
-        int(order.instance),
-        int(order.connection),
-        order.direction.value,
-        order.local.value,
-        order.remote.value,
-        order.flags.words(),
-        order.work.value,
-        order.mode.value,
-        order.verify.value,
-        order.agreed.plan if order.agreed else "",
-        bwlimit,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, errors
+from cloudcopy.http import agents, errors, metrics
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
-from cloudcopy.http.v0 import account, copies
+from cloudcopy.http.v0 import account, copies, scheduled_jobs
 from cloudcopy.http.v0 import instances as compatible_instances
 from cloudcopy.http.v0 import keys as compatible_keys
 from cloudcopy.http.v1 import (
@@ -21,6 +21,7 @@ from cloudcopy.http.v1 import (
     machines,
     plans,
     receipts,
+    schedules,
     transfers,
 )
 
@@ -31,6 +32,7 @@ DESCRIPTION: Final = (
 
 _ROUTERS: Final = (
     copies.router,
+    scheduled_jobs.router,
     account.router,
     compatible_instances.router,
     compatible_keys.router,
@@ -40,6 +42,8 @@ _ROUTERS: Final = (
     checks.router,
     files.router,
     receipts.router,
+    schedules.router,
+    metrics.router,
     connections.router,
     machines.router,
     keys.router,
@@ -72,7 +76,8 @@ def build_app(services: Services) -> FastAPI:
 
 
 def _trim_document(app: FastAPI) -> None:
-    """FastAPI documents a 422 wherever there are parameters; the compatible API has none."""
+    """FastAPI documents a 422 of its own wherever there are parameters; the compatible API has
+    only the one that a route declares."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -80,7 +85,8 @@ def _trim_document(app: FastAPI) -> None:
         for path, operations in document["paths"].items():
             if path.startswith("/api/"):
                 for operation in operations.values():
-                    operation["responses"].pop("422", None)
+                    if "HTTPValidationError" in str(operation["responses"].get("422")):
+                        del operation["responses"]["422"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

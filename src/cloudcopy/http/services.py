@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import Request, WebSocket
 
-from cloudcopy.control import connections, keys, machines, queries, rechecks, transfers
+from cloudcopy.control import connections, keys, machines, queries, rechecks, slots, transfers
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.engine import Probe
@@ -43,6 +43,7 @@ class Services:
     machines: machines.Desk
     keys: keys.Desk
     queries: queries.Desk
+    schedules: slots.Desk
     public_url: str
     closing: asyncio.Event
     rechecking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, RECHECKS))

@@ -26,6 +26,7 @@ from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import Transfer
 from cloudcopy.domain.turns import Limits
+from cloudcopy.ports.schedules import Schedules
 from cloudcopy.ports.vault import Sealed
 
 
@@ -225,6 +226,8 @@ class Store(Protocol):
     def keys(self) -> Keys: ...
     @property
     def accounts(self) -> Accounts: ...
+    @property
+    def schedules(self) -> Schedules: ...
 
 
 class OpenStore(Protocol):

@@ -26,6 +26,7 @@ from cloudcopy.sdk.keys import Keys
 from cloudcopy.sdk.machines import Machines
 from cloudcopy.sdk.plans import Checks, Plans
 from cloudcopy.sdk.receipts import fetch_key
+from cloudcopy.sdk.schedules import Schedules
 from cloudcopy.sdk.transfers import Transfers
 
 DEFAULT_TIMEOUT_SECONDS: Final = 40.0  # a connection is tested live, for at most 20 s
@@ -70,6 +71,7 @@ class Client:
         self.transfers = Transfers(calls, new_idempotency_key)
         self.plans = Plans(calls, new_idempotency_key)
         self.checks = Checks(calls, new_idempotency_key)
+        self.schedules = Schedules(calls)
         self.connections = Connections(calls)
         self.instances = Instances(calls)
         self.machines = Machines(calls)

@@ -10,6 +10,7 @@ from cloudcopy.adapters.sql.database import Database
 from cloudcopy.adapters.sql.keys import SqlKeys
 from cloudcopy.adapters.sql.ledgers import SqlLedgers
 from cloudcopy.adapters.sql.machines import SqlMachines
+from cloudcopy.adapters.sql.schedules import SqlSchedules
 from cloudcopy.adapters.sql.transfers import SqlTransfers
 
 
@@ -21,6 +22,7 @@ class SqlStore:
     machines: SqlMachines
     keys: SqlKeys
     accounts: SqlAccounts
+    schedules: SqlSchedules
 
 
 @asynccontextmanager
@@ -37,4 +39,5 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
             machines=SqlMachines(connection),
             keys=SqlKeys(connection),
             accounts=SqlAccounts(connection),
+            schedules=SqlSchedules(connection),
         )

@@ -27,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     not_,
+    text,
 )
 
 FIRST_CONNECTION: Final = 1001  # so that nobody takes a connection's id for an instance's
@@ -212,4 +213,58 @@ ledger_chunks: Final = Table(
     Column("number", Integer, primary_key=True),  # counts from 0
     Column("rows", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
+)
+
+schedules: Final = Table(
+    "schedules",
+    metadata,
+    Column("id", Integer, Identity(start=1), primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("instance", ForeignKey("instances.id"), nullable=False),
+    Column("connection", ForeignKey("connections.id"), nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("local", Text, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("flags", JSON, nullable=False),
+    Column("verify", Text, nullable=False),
+    Column("bwlimit", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("start_at", Moment),
+    Column("end_at", Moment),
+    Column("jitter_seconds", Integer, nullable=False),
+    Column("overlap", Text, nullable=False),
+    Column("catch_up", Text, nullable=False),
+    Column("pause_after", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("counted_from", Moment, nullable=False),
+    Column("next_at", Moment),
+    Column("due_at", Moment),  # `next_at` and its jitter
+    Column("moved_at", Moment, nullable=False),
+    Column("identity", Text),
+    Column("paused", Text),
+    Column("paused_why", Text, nullable=False),
+    UniqueConstraint("account", "identity"),
+    sqlite_autoincrement=True,
+)
+
+schedule_runs: Final = Table(
+    "schedule_runs",
+    metadata,
+    Column("schedule", ForeignKey("schedules.id"), primary_key=True),
+    Column("slot", Moment, primary_key=True),  # what makes a slot run once
+    Column("outcome", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("manual", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("transfer", ForeignKey("transfers.id")),
+    Column("missed", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_schedule_runs_waiting",
+    schedule_runs.c.schedule,
+    sqlite_where=schedule_runs.c.outcome == text("'waiting'"),
+    postgresql_where=schedule_runs.c.outcome == text("'waiting'"),
 )

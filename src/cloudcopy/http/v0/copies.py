@@ -49,15 +49,13 @@ def documented(model: type[CloudCopyRequest] | type[StopCopiesRequest]) -> dict[
 @needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
     """Copy what is inside `src` into `dst`, between an instance and a cloud connection."""
-    order = await _order(await bodies.read(request), caller, app)
+    wanted = await order(await bodies.read(request), caller, app)
     try:
         transfer = await transfers.submit(
-            order, caller=caller, desk=app.transfers, once_while_live=True
+            wanted, caller=caller, desk=app.transfers, once_while_live=True
         )
     except NotFound as error:  # this route's document knows 200 and 400
-        raise Invalid(
-            "selected" if "connection" in error.code else "instance_id", str(error), code=error.code
-        ) from None
+        raise misnamed(error) from None
     token = queries.result_token(transfer, vault=app.vault)
     base = app.public_url or str(request.base_url).rstrip("/")
     return CloudCopyStarted(
@@ -67,7 +65,18 @@ async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStar
     )
 
 
-async def _order(body: dict[str, Any], caller: Caller, app: Services) -> Order:
+def misnamed(error: NotFound) -> Invalid:
+    """The same, of the field of a copy's body that names what is not found."""
+    field = "selected" if "connection" in error.code else "instance_id"
+    return Invalid(field, str(error), code=error.code)
+
+
+async def order(body: dict[str, Any], caller: Caller, app: Services) -> Order:
+    """What a copy's body asks for. An `api_key` in it is not looked at.
+
+    Raises:
+        Invalid: names the field.
+    """
     instance = InstanceId(bodies.id_(body, "instance_id", code="no_such_instance"))
     connection = ConnectionId(await _selected(body, caller, app))
     wanted = bodies.text(body, "transfer")

@@ -7,7 +7,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.order import Direction, Mode, Order, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.http.services import Services
-from cloudcopy.wire.v1 import NewCheck, NewPlan, NewTransfer, Sides
+from cloudcopy.wire.v1 import NewCheck, NewPlan, NewSchedule, NewTransfer, Sides
 
 
 async def transfer(body: NewTransfer, *, caller: Caller, app: Services) -> Order:
@@ -15,6 +15,11 @@ async def transfer(body: NewTransfer, *, caller: Caller, app: Services) -> Order
     flags = _flags(body, Level.MTIME)
     mode, verify = Mode(body.mode), Verify(body.verify)
     return await _order(body, Work.TRANSFER, flags, caller, app, mode=mode, verify=verify)
+
+
+async def schedule(body: NewSchedule, *, caller: Caller, app: Services) -> Order:
+    flags, verify = _flags(body, Level.MTIME), Verify(body.verify)
+    return await _order(body, Work.TRANSFER, flags, caller, app, verify=verify)
 
 
 async def plan(body: NewPlan, *, caller: Caller, app: Services) -> Order:

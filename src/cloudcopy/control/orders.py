@@ -1,0 +1,63 @@
+"""What is true of an order before anything is done about it."""
+
+import hashlib
+import json
+
+from cloudcopy.domain import mirror
+from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.machine import Instance
+from cloudcopy.domain.order import Direction, Mode, Order, Work
+from cloudcopy.ports.store import Store
+
+
+def check(order: Order) -> None:
+    """Raises Invalid: it can never be carried out, whatever there is to copy."""
+    if order.work is Work.TRANSFER and order.mode is Mode.MIRROR and order.agreed is None:
+        raise Invalid(
+            "mode",
+            "a mirror deletes files, so it is made by carrying out a plan",
+            code="mirror_needs_plan",
+            next=(
+                "Make one with POST /v1/plans and carry it out with POST /v1/plans/ID/apply.",
+                "Or run: cloudcopy mirror SRC DST",
+            ),
+        )
+    if order.mode is Mode.MIRROR:
+        mirror.check(order.flags)
+    if order.work is not Work.TRANSFER and order.flags.dry_run:
+        raise Invalid("flags", f"--dry-run says nothing in a {order.work}: it changes nothing")
+
+
+async def placed(order: Order, *, caller: Caller, store: Store) -> Instance:
+    """The instance of the order; asserts that both sides are the caller's.
+
+    Raises:
+        Forbidden: the caller's key is limited to other instances.
+        NotFound: the instance or the connection is not the caller's.
+        Invalid: the path names no bucket where one is needed.
+    """
+    caller.must_reach(order.instance)
+    instance = await store.machines.instance(order.instance, account=caller.account)
+    connection = await store.connections.get(order.connection, account=caller.account)
+    upload = order.direction is Direction.TO_CLOUD
+    connection.place(order.remote, field="dst" if upload else "src")
+    return instance
+
+
+def digest(order: Order, bwlimit: str) -> str:
+    """Equal for equal orders, whatever spelling they came in."""
+    parts = [
+        int(order.instance),
+        int(order.connection),
+        order.direction.value,
+        order.local.value,
+        order.remote.value,
+        order.flags.words(),
+        order.work.value,
+        order.mode.value,
+        order.verify.value,
+        order.agreed.plan if order.agreed else "",
+        bwlimit,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
