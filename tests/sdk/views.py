@@ -87,6 +87,7 @@ def result(**changes: Any) -> v1.ResultView:
         "verified": "hash",
         "hash": "md5",
         "by_hash": 3,
+        "proof": "by md5",
         "by_size_only": 0,
         "errors": [],
         "recheck": v1.RecheckView(files=3, hashed=3, why_not=""),

@@ -19,7 +19,7 @@ def did(transfer: TransferView) -> str:
         case "plan":
             return f"plan: {would(result)}"
         case "check":
-            return f"{result.unchanged} equal, {result.failed} not; compared {proof(result)}"
+            return f"{result.unchanged} equal, {result.failed} not; compared {result.proof}"
         case _:
             only = "of the files that had failed: " if transfer.scope == "failed" else ""
             return f"{only}{result.summary}"
@@ -36,19 +36,6 @@ def would(result: ResultView) -> str:
         parts.append(f"{result.kept} kept at the destination")
     parts += [f"{count} skipped ({reason})" for reason, count in result.skipped.items()]
     return ", ".join(parts)
-
-
-def proof(result: ResultView) -> str:
-    """How both sides were compared, after ``verified`` or ``compared``."""
-    match result.verified:
-        case "hash":
-            if not result.by_size_only:
-                return f"by {result.hash}"
-            return f"{result.by_hash} by {result.hash}, {result.by_size_only} by size only"
-        case "size":
-            return "by size only"
-        case _:
-            return "not at all"
 
 
 def facts(transfer: TransferView) -> Iterator[Fact]:
@@ -88,7 +75,7 @@ def _copied(result: ResultView) -> Iterator[Fact]:
         ("deleted", result.deleted or None),
         ("retried", result.retried or None),
         ("changed", f"{result.changed} while they were copied" if result.changed else None),
-        ("verified", f"{proof(result)}{_of(result)}"),
+        ("verified", f"{result.proof}{_of(result)}"),
         ("seen", "" if result.dry_run else _seen(result.recheck)),
         ("root", f"{result.digests.files} over {result.digests.leaves} files"
          if result.digests.files else None),
@@ -100,7 +87,7 @@ def _checked(result: ResultView) -> Iterator[Fact]:
         ("found", _counted(result.found, result.bytes_found)),
         ("equal", result.unchanged),
         ("not", result.failed),
-        ("compared", proof(result)),
+        ("compared", result.proof),
     )
 
 

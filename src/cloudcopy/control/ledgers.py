@@ -15,7 +15,8 @@ import structlog
 from cloudcopy.domain.errors import NotFound, Rejected
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.machine import MachineId
-from cloudcopy.domain.order import TransferId
+from cloudcopy.domain.order import TransferId, Verify
+from cloudcopy.domain.progress import Verified
 from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
@@ -132,7 +133,8 @@ async def names(
     """The next page of files that failed before this attempt.
 
     They are those of the latest earlier attempt that has a ledger. There is one only of an
-    attempt that knew all it was about; what it had not come to, it names as failed.
+    attempt that knew all it was about; what it had not come to, it names as failed. What it
+    had sent and did not live to prove is told as well.
 
     Args:
         known: What this returned for the page before; without it, all is read again up to
@@ -159,7 +161,7 @@ async def names(
     while (chunk := await reads.chunk(id, at.attempt, at.chunk)) is not None:
         rows = ledger.rows(chunk)
         for number in range(at.row, len(rows)):
-            if rows[number].outcome is not Outcome.FAILED:
+            if not _open(rows[number], transfer):
                 continue
             if len(page) == wire.MAX_NAMES:
                 at = Place(at.attempt, at.told, at.chunk, number)
@@ -169,6 +171,12 @@ async def names(
             at = Place(at.attempt, at.told + 1, at.chunk, number + 1)
         at = Place(at.attempt, at.told, at.chunk + 1, 0)
     return _page(wanted, page, more=False), at
+
+
+def _open(row: FileRow, transfer: Transfer) -> bool:
+    """Whether the file is still to be brought, or to be proven."""
+    sent = row.outcome is Outcome.COPIED and row.verified is Verified.NOTHING
+    return row.outcome is Outcome.FAILED or (sent and transfer.order.verify is not Verify.NONE)
 
 
 def _no_names(wanted: wire.NeedNames) -> wire.Names:

@@ -186,7 +186,16 @@ async def pause(id: TransferId, *, caller: Caller, desk: Desk) -> Transfer:
     Raises:
         NotFound: no such transfer.
         IllegalMove: it has ended, or it is being cancelled.
+        Conflict: ``plan_cannot_pause``: it is carrying out a plan, which fits no more once a
+            part of it is done.
     """
+    was = (await desk.reads.transfer(id, account=caller.account)).transfer
+    if was.order.agreed is not None and was.state is State.RUNNING:
+        raise Conflict(
+            f"Transfer {id} is carrying out a plan, which cannot be done in parts.",
+            code="plan_cannot_pause",
+            next=(f"Let it end, or cancel it and make a new plan: cloudcopy transfer cancel {id}",),
+        )
     return await _apply(id, PauseRequested(desk.now()), caller=caller, desk=desk)
 
 
@@ -233,6 +242,12 @@ async def _must_name_what_failed(was: Transfer, desk: Desk) -> None:
     if result is None or not result.failed or was.attempt not in known:
         raise Conflict(
             f"Transfer {was.id} has no list of failed files to try again.",
+            code="nothing_failed",
+            next=(again,),
+        )
+    if result.incomplete:
+        raise Conflict(
+            f"Something failed in {was.id} that its list of files does not name.",
             code="nothing_failed",
             next=(again,),
         )

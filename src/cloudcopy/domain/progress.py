@@ -145,6 +145,8 @@ class Result:
         by_hash, by_size_only: Files that were proven by that hash, and by their size alone,
             those found unchanged included; the ledger says which.
         errors: The failures by kind, commonest first; at most `MAX_GROUPS`.
+        incomplete: Something failed that no row of the ledger names: to try again only what
+            failed would not be all.
         notes: Bounded text for people.
         log: The end of the engine's log, oldest first: bounded, without addresses.
         interrupted: rclone was killed somewhere in this attempt, so it may have left
@@ -172,6 +174,7 @@ class Result:
     digests: Digests = Digests()
     recheck: Recheck = Recheck()
     dry_run: bool = False
+    incomplete: bool = False
     notes: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     interrupted: bool = False
@@ -192,19 +195,22 @@ class Result:
         ):
             if count:
                 parts.append(f"{count} {word}")
-        return f"{', '.join(parts)}; {self._proof}"
+        nothing = self.verified is Verified.NOTHING
+        proof = "nothing was verified" if nothing else f"verified {self.proof}"
+        return f"{', '.join(parts)}; {proof}"
 
     @property
-    def _proof(self) -> str:
-        match self.verified:
-            case Verified.HASH if self.by_size_only:
-                return f"{self.by_hash} verified by {self.hash}, {self.by_size_only} by size only"
-            case Verified.HASH:
-                return f"verified by {self.hash}"
-            case Verified.SIZE:
-                return "verified by size only"
-            case Verified.NOTHING:
-                return "nothing was verified"
+    def proof(self) -> str:
+        """How, after ``verified`` or ``compared``: ``by md5``, if that holds for every file."""
+        if self.verified is Verified.NOTHING:
+            return "not at all"
+        kinds = [(self.by_hash, f"by {self.hash}"), (self.by_size_only, "by size only")]
+        told = [(count, how) for count, how in kinds if count]
+        rest = self.copied + self.unchanged - self.by_hash - self.by_size_only
+        if len(told) == 1 and rest <= 0:
+            return told[0][1]
+        words = [f"{count} {how}" for count, how in told]
+        return ", ".join([*words, *([f"{rest} not at all"] if rest > 0 else [])])
 
 
 def size(count: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudcopy.adapters.rclone.facts import pair
 from cloudcopy.adapters.rclone.listing import Listed
 from cloudcopy.adapters.rclone.spool import PAGE, Spool, open_spool
 from cloudcopy.domain.ledger import FileRow, Outcome
@@ -31,7 +32,7 @@ async def test_both_sides_come_side_by_side_sorted_by_code_point(spool: Spool):
         [file("b", 2, "t1", md5="aa", sha1="no"), file("\U0001f600"), file("\uffee")]
     )
     await spool.destination([file("b", 3, "t2"), file("a")], known_only=False)
-    pairs = await all_of(spool.pairs())
+    pairs = [pair(each, spool.kind) for each in await all_of(spool.facts())]
     assert [each.path for each in pairs] == ["a", "b", "\uffee", "\U0001f600"]
     assert (pairs[0].source, pairs[0].destination) == (None, file("a"))
     assert (pairs[1].source, pairs[1].destination) == (
@@ -78,7 +79,7 @@ async def test_marking_while_going_through_it_loses_and_repeats_nothing(spool: S
     names = [f"{number:06}" for number in range(PAGE * 2 + 10)]
     await spool.source([file(name) for name in names])
     seen = []
-    async for page in spool.pairs():
+    async for page in spool.facts():
         seen += [each.path for each in page]
         await spool.mark(FileRow(each.path, Outcome.NEW, 1) for each in page)
     assert seen == names

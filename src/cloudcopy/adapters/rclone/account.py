@@ -45,6 +45,7 @@ class Account:
         appeared: Files that came to the source during the copy and were left there.
         late: Files that changed during the copy, and whose latest content arrived.
         retried: Files that were tried more than once.
+        unnamed: Failures of what neither side's listing shows: they have no row.
     """
 
     found: int = 0
@@ -60,6 +61,7 @@ class Account:
     appeared: int = 0
     late: int = 0
     retried: int = 0
+    unnamed: int = 0
     arrived: Tree = field(default_factory=Tree)
     codes: Counter[str] = field(default_factory=Counter)
     _groups: dict[str, ErrorGroup] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Account:
         self.at_destination += facts.there_size is not None
         if row is None:
             self.appeared += facts.size is None and facts.later_size is not None
+            self.unnamed += facts.outcome == Outcome.FAILED
             return
         if facts.size is not None or facts.later_size is not None:
             self.found += 1

@@ -8,6 +8,7 @@ from typing import Final
 
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.listing import (
+    NAMELESS,
     Chosen,
     Listed,
     Side,
@@ -16,7 +17,7 @@ from cloudcopy.adapters.rclone.listing import (
     look_at,
     walk,
 )
-from cloudcopy.adapters.rclone.names import AT_ONCE, NAMELESS, Names, lines
+from cloudcopy.adapters.rclone.names import AT_ONCE, Names, lines
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import BAD_NAME, VANISHED, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
@@ -146,7 +147,7 @@ class Catalogue:
         await self.spool.mark(FileRow(each.path, Outcome.NEW, each.size) for each in batch)
 
     async def _failed(self, error: Unlisted) -> None:
-        known = reason(str(error))
+        known = BAD_NAME if NAMELESS in error.directory else reason(str(error))
         self._unread.add(error.directory)
         await self.spool.mark(
             [FileRow(f"{error.directory}/", Outcome.FAILED, -1, known.code, known.text)]
@@ -209,7 +210,7 @@ class Catalogue:
             await self.spool.mark(
                 FileRow(path, Outcome.FAILED, -1, BAD_NAME.code, BAD_NAME.text)
                 for path in page
-                if found[path] is None
+                if found[path] is None or self.spool.ambiguous(path)
             )
 
     # Listing
@@ -287,6 +288,9 @@ class Catalogue:
             passing = []
             for error in failed:
                 known = reason(str(error))
+                if NAMELESS in error.directory and unread:
+                    await unread(error)
+                    continue
                 if known.code in NOT_THERE and (error.directory or not must_exist):
                     continue
                 if known.fatal:

@@ -50,6 +50,7 @@ def result(sums: Account, ledger: Ledger, *, kind: str, there: int = 0) -> Resul
         by_size_only=sums.sized,
         errors=sums.errors,
         digests=Digests(files=sums.arrived.root(), leaves=len(sums.arrived)),
+        incomplete=bool(sums.unnamed or ledger.elsewhere),
         notes=_notes(sums, ledger),
         log=ledger.log,
     )

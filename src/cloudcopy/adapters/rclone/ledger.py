@@ -18,13 +18,15 @@ from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.ledger import FileRow, Outcome
 
 MAX_ERRORS: Final = 100  # texts kept that name no file
+MAX_CLOSED: Final = 10_000  # directories whose names are kept
 MAX_LOG: Final = 40  # lines kept of the log
 _SKIPPED: Final = {
     "Can't follow symlink without -L/--copy-links": ("symbolic_link", "symbolic link"),
     "Can't transfer non file/directory": ("not_regular", "not a regular file"),
 }
 _PARTIAL: Final = re.compile(r"\.[0-9a-f]{8}\.partial$")
-_CLOSED: Final = "failed to open directory"  # and then rclone lists it as an empty one
+# And then rclone lists it as an empty one, or without what it could not look at.
+_CLOSED: Final = ("failed to open directory", "failed to get info about directory entry")
 _DUPLICATE: Final = ("Duplicate object found in source", "Duplicate directory found in source")
 
 
@@ -34,6 +36,7 @@ class Part(Enum):
     OTHER = auto()
     SOURCE = auto()  # listing the source: what it leaves out counts
     COPY = auto()
+    BROKEN_OFF = auto()  # what fails now did not fail by itself
     HASH = auto()  # reading files to compare them
 
 
@@ -59,7 +62,8 @@ class Ledger:
         replaced: Those of them that the destination had before.
         duplicates: Names that the source has twice; one of the two was left out.
         errors: Error texts that name no file, of the latest pass over the files.
-        closed: Those of them that name a directory of the source that could not be read.
+        closed: Directories that could not be read in that pass, or not wholly, and why.
+        elsewhere: How many other errors there were that name no file.
         name: Of the single file that is copied: the log calls it by its path in the store.
         round: Which time the files are gone over, from 1.
         hopeless: Why no further file can succeed, when an error has told so; `doomed` is set.
@@ -71,7 +75,8 @@ class Ledger:
         self.replaced = 0
         self.duplicates: Counter[str] = Counter()
         self.errors: list[str] = []
-        self.closed = 0
+        self.closed: dict[str, Reason] = {}
+        self.elsewhere = 0
         self.hopeless: Reason | None = None
         self.doomed = asyncio.Event()
         self.round = 0
@@ -86,7 +91,8 @@ class Ledger:
         if part is Part.COPY:
             self.round += 1
             self.errors.clear()
-            self.closed = 0
+            self.closed.clear()
+            self.elsewhere = 0
             self.duplicates.clear()
 
     def take(self) -> list[FileRow]:
@@ -115,10 +121,12 @@ class Ledger:
             if self._part is Part.SOURCE:
                 self._rows.append(FileRow(line.object, Outcome.SKIPPED, -1, *_SKIPPED[line.msg]))
         elif line.level in ("error", "critical"):
-            is_file = line.objectType.endswith(".Object")
-            name = (self.name or line.object) if is_file else ""
-            self._error(name, line.msg, directory="" if is_file else line.object)
-        elif self._part is Part.COPY:
+            text = _without(line.object, line.msg)
+            if line.objectType.endswith(".Object"):
+                self._error(self.name or line.object, text)
+            else:
+                self._error("", text, directory=line.object)
+        elif self._part in (Part.COPY, Part.BROKEN_OFF):
             self._copying(line)
 
     def _copying(self, line: _Line) -> None:
@@ -142,11 +150,20 @@ class Ledger:
             # A download is written under another name first, and fails under that one.
             own = _PARTIAL.sub("", name)
             self._rows.append(FileRow(own, Outcome.FAILED, -1, known.code, known.text))
-        elif not name and len(self.errors) < MAX_ERRORS:
-            self.errors.append(text)
-            self.closed += bool(directory) and text.startswith(_CLOSED)
+        elif not name:
+            if len(self.errors) < MAX_ERRORS:
+                self.errors.append(text)
+            if directory and text.startswith(_CLOSED) and len(self.closed) < MAX_CLOSED:
+                self.closed[directory] = known
+            else:
+                self.elsewhere += 1
         if directory and self._part is Part.SOURCE and text.startswith(_CLOSED):
             self._rows.append(FileRow(f"{directory}/", Outcome.FAILED, -1, known.code, known.text))
         if known.hopeless and self._part is Part.COPY and not self.hopeless:
             self.hopeless = known
             self.doomed.set()
+
+
+def _without(name: str, text: str) -> str:
+    """An error's text without the file's own name, which may look like any error."""
+    return re.sub(rf'(?<=[/"]){re.escape(name)}', "", text) if name else text

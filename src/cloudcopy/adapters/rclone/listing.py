@@ -20,6 +20,8 @@ from cloudcopy.adapters.rclone.remotes import REMOTE
 
 AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
 
+NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
+
 # Without the caller's filters; the names are those of rclone's `fs/filter.Options`.
 EVERYTHING: Final[Mapping[str, Any]] = {
     "FilterRule": [],

@@ -1,6 +1,7 @@
 """Files that are named one by one: told to rclone in a file, since there may be many."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count, islice
@@ -9,6 +10,7 @@ from typing import IO, Any, Final
 
 from cloudcopy.adapters.rclone.listing import (
     EVERYTHING,
+    NAMELESS,
     Listed,
     by_arrival,
     listed,
@@ -17,7 +19,9 @@ from cloudcopy.adapters.rclone.listing import (
 )
 from cloudcopy.adapters.rclone.process import Daemon
 
-NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
+# rclone writes what a store or a disk cannot name with other characters: a control character as
+# its picture, and others behind U+201B. Not all of that finds the way back.
+_ASKABLE: Final = re.compile(rf"[^\x00-\x1f\x7f\u201b\u2400-\u2421{NAMELESS}]*")
 AT_ONCE: Final = 1000  # in one listing, whose answer comes in one piece
 _READABLE: Final = 0o644  # by rclone, which runs as another user; the directory is private
 
@@ -78,6 +82,11 @@ class Names:
                 )
                 found += [seen] if seen else []
         return found
+
+
+def askable(name: str) -> bool:
+    """Whether rclone finds a file again by the name that it has listed."""
+    return _ASKABLE.fullmatch(name) is not None
 
 
 def odd(name: str) -> bool:

@@ -20,7 +20,9 @@ from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.compare import Decision, Level, Need, Rules, Seen, decide, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.order import Mode
 
+_LEFT: Final = (Outcome.UNCHANGED, Outcome.KEPT)
 AT_ONCE: Final = 256  # pairs between two words about how far it is
 
 Told = Callable[[int, int], None]
@@ -86,7 +88,7 @@ class Eye:
         """What the listing has told."""
         return Seen(
             file.size,
-            None if self.side.slow_time else nanoseconds(file.time),
+            None if self.side.slow_time or not file.time else nanoseconds(file.time),
             file.hashes.get(self.kind, "") if self.hashed or not self.kind else None,
         )
 
@@ -138,6 +140,14 @@ class Survey:
                 facts = [each for each in page[start : start + AT_ONCE] if not _skipped(each)]
                 await self._mark([pair(each, self.spool.kind) for each in facts], rules, row)
                 told(len(facts), sum(max(0, each.size or 0) for each in facts))
+
+    async def settle(self, rules: Rules) -> None:
+        """Mark the files that rclone may not have come to, and would have left as they are."""
+        async for page in self.spool.facts():
+            open_ = [each for each in page if each.outcome is None and _same_size(each)]
+            for start in range(0, len(open_), AT_ONCE):
+                some = open_[start : start + AT_ONCE]
+                await self._mark([pair(each, self.spool.kind) for each in some], rules, _left)
 
     async def _mark(self, pairs: Sequence[Pair], rules: Rules, row: Row) -> None:
         comparison = _Comparison(self.source, self.destination, rules, self.log)
@@ -242,22 +252,53 @@ async def look_over(sides: Sides, spool: Spool, log: Ledger, *, name: str = "") 
         RcError: a side could not be asked.
     """
     near, far = await sides.kinds()
-    spool.kind = kind = listing.shared_hash(near, far)
-    by_hash = bool(kind) and level_of(sides.copy.flags) is Level.CHECKSUM
-    at_source = sides.file_at_source(name) if name else (sides.source, "")
-    source, destination = (
-        Eye(sides.rc.call, fs, side, kind, file, hashed=by_hash and not side.slow_hash)
-        for (fs, file), side in ((at_source, near), ((sides.target, name), far))
-    )
+    spool.kind = listing.shared_hash(near, far)
+    by_hash = level_of(sides.copy.flags) is Level.CHECKSUM
+    survey = surveyed(sides, spool, log, near, far, name=name, by_hash=by_hash)
     log.begin(Part.SOURCE)
-    async for batch in unless_absent(source.listed(name)):
+    async for batch in unless_absent(survey.source.listed(name)):
         await spool.source(batch)
         await spool.mark(log.take())
     await spool.mark(log.take())  # of directories without a file
+    if sides.copy.mode is Mode.MIRROR and sides.copy.flags.rules:
+        await _see_links(sides, spool, log)
     log.begin(Part.OTHER)
-    async for batch in unless_absent(destination.listed(name)):
+    async for batch in unless_absent(survey.destination.listed(name)):
         await spool.destination(batch, known_only=False)
+    return survey
+
+
+def surveyed(
+    sides: Sides,
+    spool: Spool,
+    log: Ledger,
+    near: Side,
+    far: Side,
+    *,
+    name: str = "",
+    by_hash: bool = False,
+) -> Survey:
+    """Both sides as the spool has them."""
+    at_source = sides.file_at_source(name) if name else (sides.source, "")
+    hashed = by_hash and bool(spool.kind)
+    source, destination = (
+        Eye(sides.rc.call, fs, side, spool.kind, file, hashed=hashed and not side.slow_hash)
+        for (fs, file), side in ((at_source, near), ((sides.target, name), far))
+    )
     return Survey(spool, log, source, destination)
+
+
+async def _see_links(sides: Sides, spool: Spool, log: Ledger) -> None:
+    """Mark the links that the filters leave out: rclone says nothing of them, and what the
+    destination has behind one is not known to be extra."""
+    walk = listing.walk(sides.rc.call, sides.source, everything=True, unlisted=lambda _: None)
+    async for _ in unless_absent(walk):
+        await spool.mark(_links(log))
+    await spool.mark(_links(log))
+
+
+def _links(log: Ledger) -> list[FileRow]:
+    return [each for each in log.take() if each.outcome is Outcome.SKIPPED]
 
 
 async def unless_absent(
@@ -270,6 +311,17 @@ async def unless_absent(
     except Unlisted as error:
         if error.directory or reason(str(error)).code not in NOT_THERE:
             raise
+
+
+def _same_size(facts: Facts) -> bool:
+    return facts.size is not None and facts.size == facts.there_size
+
+
+def _left(pair: Pair, answer: Answer, behind: Outcome | None) -> FileRow | None:
+    """What is left as it is; None for the rest."""
+    if not isinstance(answer, Decision) or answer.outcome not in _LEFT or not pair.source:
+        return None
+    return FileRow(pair.path, answer.outcome, pair.source.size, answer.code, answer.why)
 
 
 def _skipped(facts: Facts) -> bool:

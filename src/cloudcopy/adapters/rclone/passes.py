@@ -55,9 +55,8 @@ class Passes:
             failures = await self.spool.failures()
             # It goes on behind a directory of the source that it cannot read, but not behind
             # one of the destination.
-            named_none = bool(trouble) and not failures and not self.ledger.closed
-            elsewhere = len(self.ledger.errors) > self.ledger.closed
-            self.unreached = bool(self.ledger.hopeless) or elsewhere or named_none
+            unsaid = bool(trouble) and not failures and not self.ledger.closed
+            self.unreached = bool(self.ledger.hopeless or self.ledger.elsewhere or unsaid)
             if self.ledger.hopeless:
                 return self.ledger.hopeless
             codes = [each for each in failures if not fatal(each)]
@@ -133,6 +132,8 @@ class Passes:
             return str(error)
         finally:
             await self.ledger.pour(self.spool)
+            for directory, why in self.ledger.closed.items():
+                await self.spool.close(directory, why.code, why.text)
         # rclone answers "done" although it could not read a directory; its statistics know.
         return str(stats.get("lastError") or "error") if stats.get("errors") else ""
 
@@ -146,7 +147,7 @@ class Passes:
                 call.result()
         finally:
             if not call.done():
-                self.ledger.begin(Part.OTHER)  # what is broken off now did not fail by itself
+                self.ledger.begin(Part.BROKEN_OFF)
             for each in (call, doomed):
                 each.cancel()
             await asyncio.gather(call, doomed, return_exceptions=True)

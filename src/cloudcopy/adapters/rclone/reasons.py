@@ -34,6 +34,9 @@ class Reason:
         return f"{self.text}. {self.cure}"
 
 
+IMMUTABLE: Final = "immutable"
+MAX_TRANSFER: Final = "max_transfer"
+
 _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
     (
         r"SignatureDoesNotMatch|InvalidAccessKeyId|InvalidClientTokenId|AuthFailure|"
@@ -110,7 +113,7 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
     (
         r"max transfer limit reached|MaxTransfer",
         Reason(
-            "max_transfer",
+            MAX_TRANSFER,
             "the limit set by --max-transfer was reached",
             "Copy again to go on from here, or raise the limit.",
             hopeless=True,
@@ -119,7 +122,7 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
     (
         r"immutable file modified",
         Reason(
-            "immutable",
+            IMMUTABLE,
             "a file differs at the destination and --immutable forbids to change it",
             "Copy without --immutable, or to another place.",
         ),

@@ -8,14 +8,11 @@ stands for that, so an old file that came during the copy counts as left out. Wi
 age the listing of now is not the listing of then, so files left out are not looked for.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from cloudcopy.adapters.rclone.listing import (
     Call,
@@ -30,6 +27,7 @@ from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.adapters.rclone.scratch import Scratch, open_scratch
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Direction
@@ -52,7 +50,6 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 """
 _ARRIVED: Final = frozenset(each.value for each in Outcome if each.arrived)
-T = TypeVar("T")
 
 
 def filters(claim: Claim) -> Flags:
@@ -74,7 +71,7 @@ async def compare(call: Call, claim: Claim, rows: AsyncIterator[FileRow], scratc
     Raises:
         RcError: the store could not be listed.
     """
-    async with _open_book(scratch / "recheck.db") as book:
+    async with open_scratch(scratch / "recheck.db", _SCHEMA, _Book) as book:
         count = await _enter(rows, book)
         if claim.direction is Direction.TO_CLOUD:
             await _see_destination(call, claim, book, count)
@@ -160,23 +157,7 @@ class _Entry(NamedTuple):
     there_time: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Book:
-    database: sqlite3.Connection
-    worker: ThreadPoolExecutor
-
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Carry out `work` in one transaction, in the book's own thread."""
-
-        def inside() -> T:
-            self.database.execute("BEGIN")
-            try:
-                return work(self.database)
-            finally:
-                self.database.execute("COMMIT")
-
-        return await asyncio.get_running_loop().run_in_executor(self.worker, inside)
-
+class _Book(Scratch):
     async def enter(self, rows: Sequence[tuple[str, str, int, str]]) -> None:
         """What the host said."""
         statement = "INSERT OR REPLACE INTO files (path, outcome, size, hash) VALUES (?, ?, ?, ?)"
@@ -208,35 +189,6 @@ class _Book:
                 entry.path for entry in _entries(database) if entry.outcome in _ARRIVED
             ]
         )
-
-    async def has_directory(self, name: str) -> bool:
-        """Whether the host named a file below the directory `name`."""
-        # "0" follows "/": everything below it lies between the two.
-        found = await self.do(
-            lambda database: database.execute(
-                "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1", (f"{name}/", f"{name}0")
-            ).fetchone()
-        )
-        return found is not None
-
-
-@asynccontextmanager
-async def _open_book(path: Path) -> AsyncIterator[_Book]:
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="recheck") as worker:
-        database = await loop.run_in_executor(worker, _opened, path)
-        try:
-            yield _Book(database, worker)
-        finally:
-            await asyncio.shield(loop.run_in_executor(worker, database.close))
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
-    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
-        database.execute(f"PRAGMA {setting}")
-    database.executescript(_SCHEMA)
-    return database
 
 
 # The judgement

@@ -11,15 +11,16 @@ from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.listing import Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
+from cloudcopy.adapters.rclone.pairs import surveyed
 from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.proof import Proof
 from cloudcopy.adapters.rclone.rc import RcError
-from cloudcopy.adapters.rclone.reasons import Reason, reason
+from cloudcopy.adapters.rclone.reasons import MAX_TRANSFER, Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
-from cloudcopy.domain.compare import Level, level_of
+from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode, Work
 from cloudcopy.domain.progress import Phase, Result
@@ -135,6 +136,8 @@ class Run:
         changed = [side for side, now, then in both if now != then]
         if not changed:
             return None
+        if self.copy.again:
+            return ending.refused(_HALF_DONE)
         # What is to become of a file is in both digests.
         which = f"the {changed[0]}" if len(changed) == 1 else "one side or both"
         return ending.refused(
@@ -156,7 +159,7 @@ class Run:
             catalogue=catalogue,
             passes=passes,
             verify=copy.verify,
-            again=copy.again or passes.unreached,
+            again=copy.again,
         )
         named = bool(catalogue.name) or copy.only is not None or copy.agreed is not None
         proven = True
@@ -165,6 +168,9 @@ class Run:
                 await self.spool.forget_destination()
             await self.proof.gather(bring=trouble is None and not named)
             await catalogue.unnamed()
+            if passes.unreached and not _helpless(trouble):
+                far = surveyed(sides, self.spool, self.ledger, catalogue.here, catalogue.there)
+                await far.settle(Rules.of(copy.flags, window=far.window))
         except RcError as error:
             proven = False
             trouble = trouble or reason(str(error))
@@ -226,10 +232,21 @@ class Run:
         return Broken(str(why), done) if done.found else ending.refused(why)
 
 
+def _helpless(trouble: Reason | None) -> bool:
+    """Whether nothing more can be asked of the store."""
+    return trouble is not None and trouble.hopeless and trouble.code != MAX_TRANSFER
+
+
 def _in_silence(files: int, size: int) -> None:
     """What is compared before a plan is carried out is no proof of anything after it."""
 
 
+_HALF_DONE: Final = Reason(
+    "plan_outdated",
+    "an earlier attempt carried out a part of the plan, or one side changed since; a plan is "
+    "carried out in one go, and this attempt did nothing",
+    "Make a new plan: it lists what is left.",
+)
 _FILTERS_ON_FILE: Final = Reason(
     "filters_on_file",
     "the source is a single file, and filters choose among files of a directory",

@@ -1,27 +1,25 @@
-"""Every file of both sides of one attempt, in one SQLite file that nobody else sees.
+"""Every file of both sides of one attempt, in one scratch file.
 
-It is scratch: without journal or fsync, lost with the process. What must outlive it is the
-ledger that is written out of it. Memory does not grow with the files.
+What must outlive it is the ledger that is written out of it.
 """
 
-import asyncio
-import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from cloudcopy.adapters.rclone.facts import COLUMNS, Facts, Pair, pair
-from cloudcopy.adapters.rclone.listing import Listed
+from cloudcopy.adapters.rclone.facts import COLUMNS, Facts
+from cloudcopy.adapters.rclone.listing import NAMELESS, Listed
+from cloudcopy.adapters.rclone.scratch import Scratch, open_scratch
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import Tree
 
 _TRIED: Final = (Outcome.COPIED, Outcome.FAILED)
 LEFT_OUT: Final = (Outcome.SKIPPED, Outcome.FAILED)  # of a listing of the source
 PAGE: Final = 4096  # rows handed over at once
-_CACHE_KIB: Final = 16 * 1024
 
 _SCHEMA: Final = """
 CREATE TABLE files (
@@ -35,11 +33,10 @@ CREATE TABLE files (
 CREATE INDEX marks ON files (outcome, path) WHERE outcome IS NOT NULL;
 CREATE INDEX again ON files (path) WHERE tries > 1;
 """
-T = TypeVar("T")
 
 
-class Spool:
-    """Open one with `open_spool`. Calls are carried out one after the other.
+class Spool(Scratch):
+    """Open one with `open_spool`.
 
     Attributes:
         kind: The hash that both sides have in common, e.g. ``"md5"``: the only one that is
@@ -49,31 +46,25 @@ class Spool:
     """
 
     def __init__(self, database: sqlite3.Connection, worker: ThreadPoolExecutor) -> None:
-        self._database = database
-        self._worker = worker
+        super().__init__(database, worker)
         self.kind = ""
         self.found = 0
         self.bytes_found = 0
         self.there = 0
-
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Carry out `work` in one transaction, in the spool's own thread."""
-
-        def inside() -> T:
-            with _transaction(self._database):
-                return work(self._database)
-
-        loop = asyncio.get_running_loop()
-        # Shielded: what was handed over once is done, whoever stops waiting for it.
-        return await asyncio.shield(loop.run_in_executor(self._worker, inside))
+        self._named: Counter[str] = Counter()
 
     # What is there
 
     async def source(self, batch: Sequence[Listed]) -> None:
         """Files of the source, before anything is done."""
+        self._named.update(each.path for each in batch if NAMELESS in each.path)
         self.found += len(batch)
         self.bytes_found += sum(max(0, each.size) for each in batch)
         await self._put("size = ?2, time = ?3, hash = ?4", batch)
+
+    def ambiguous(self, path: str) -> bool:
+        """Whether several files of the source were listed under this one name."""
+        return self._named[path] > 1
 
     async def again(self, batch: Sequence[Listed]) -> None:
         """Files of the source, after the copy."""
@@ -122,16 +113,6 @@ class Spool:
                 (Outcome.DELETE.value,),
             )
         )
-
-    async def has_directory(self, name: str) -> bool:
-        """Whether a file below the directory `name` is known."""
-        # "0" follows "/": everything below it lies between the two.
-        found = await self.do(
-            lambda database: database.execute(
-                "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1", (f"{name}/", f"{name}0")
-            ).fetchone()
-        )
-        return found is not None
 
     # What becomes of it
 
@@ -200,6 +181,16 @@ class Spool:
         )
         return int(found[0])
 
+    async def close(self, directory: str, code: str, why: str) -> None:
+        """Files below `directory` that nothing was said of have failed: nobody came to them."""
+        await self.do(
+            lambda database: database.execute(
+                "UPDATE files SET outcome = ?, code = ?, why = ? WHERE path > ? AND path < ? "
+                "AND size IS NOT NULL AND outcome IS NULL",
+                (Outcome.FAILED.value, code, why, f"{directory}/", f"{directory}0"),
+            )
+        )
+
     async def retried(self) -> int:
         """How many files were tried more than once."""
         found = await self.do(
@@ -260,11 +251,6 @@ class Spool:
             yield page
             after = page[-1]
 
-    async def pairs(self) -> AsyncIterator[Sequence[Pair]]:
-        """Both sides, side by side."""
-        async for page in self.facts():
-            yield [pair(each, self.kind) for each in page]
-
     async def digests(self) -> tuple[str, str]:
         """Of the source and of the destination: Merkle roots over what each of them has, and
         what is to become of it: (path, size, time, outcome).
@@ -288,45 +274,15 @@ class Spool:
         return await self.do(digest)
 
 
-@asynccontextmanager
-async def open_spool(path: Path) -> AsyncIterator[Spool]:
+def open_spool(path: Path) -> AbstractAsyncContextManager[Spool]:
     """A new one at `path`. It has no use after the block."""
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="spool") as worker:
-        database = await loop.run_in_executor(worker, _opened, path)
-        try:
-            yield Spool(database, worker)
-        finally:
-            await asyncio.shield(loop.run_in_executor(worker, database.close))
+    return open_scratch(path, _SCHEMA, Spool)
 
 
 def every(database: sqlite3.Connection) -> Iterator[Facts]:
     """All rows, sorted by path. For `Spool.do`."""
     cursor = database.execute(f"SELECT {COLUMNS} FROM files ORDER BY path")  # noqa: S608
     return map(Facts._make, cursor)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
-    for setting in (
-        "journal_mode = OFF",
-        "synchronous = OFF",
-        "locking_mode = EXCLUSIVE",
-        f"cache_size = -{_CACHE_KIB}",
-    ):
-        database.execute(f"PRAGMA {setting}")
-    database.executescript(_SCHEMA)
-    return database
-
-
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    # There is no journal to roll back from: an error here ends the attempt.
-    database.execute("BEGIN")
-    try:
-        yield
-    finally:
-        database.execute("COMMIT")
 
 
 def _page(

@@ -10,11 +10,18 @@ from cloudcopy.adapters.rclone.account import Account, account
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.facts import Facts, Pair
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import Side, Unlisted, look, nanoseconds
-from cloudcopy.adapters.rclone.names import NAMELESS
+from cloudcopy.adapters.rclone.listing import NAMELESS, Side, Unlisted, look, nanoseconds
+from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.pairs import Answer, Told, Trouble, look_over
 from cloudcopy.adapters.rclone.rc import RcError
-from cloudcopy.adapters.rclone.reasons import AT_SOURCE_NOW, NEW_THERE, Reason, cure, reason
+from cloudcopy.adapters.rclone.reasons import (
+    AT_SOURCE_NOW,
+    BAD_NAME,
+    NEW_THERE,
+    Reason,
+    cure,
+    reason,
+)
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.compare import Level, Rules, level_of
@@ -102,7 +109,7 @@ async def check(sides: Sides, spool: Spool, log: Ledger, told: Told, *, name: st
         verified=verified,
         hash=spool.kind if verified is Verified.HASH else "",
         by_hash=sums.hashed,
-        by_size_only=sums.sized if level is Level.CHECKSUM else 0,
+        by_size_only=sums.sized,
         errors=tuple(_worded(each) for each in sums.errors),
         log=log.log,
     )
@@ -141,7 +148,7 @@ async def delete(sides: Sides, there: Side, files: Iterable[Facts]) -> dict[str,
 
 async def _why_not(sides: Sides, there: Side, file: Facts) -> Reason | None:
     """Why a file must not be deleted, though the plan says so. Raises RcError."""
-    if NAMELESS in file.path:
+    if not askable(file.path):
         return _UNNAMEABLE
     if file.later_size is not None:
         return AT_SOURCE_NOW
@@ -215,7 +222,9 @@ _BEHIND_A_LINK: Final = "the source has a link there, which is not followed"
 _BEHIND_A_DIRECTORY: Final = "its directory at the source could not be listed"
 _VANISHED: Final = Reason("no_such_source", "the source vanished", "Correct the path.")
 _UNNAMEABLE: Final = Reason(
-    "bad_name", "its name is not UTF-8, so it cannot be named", "Remove or rename it by hand."
+    "bad_name",
+    "its name is not UTF-8, or has a character that rclone keeps for itself, so it was not deleted",
+    "Remove or rename it by hand.",
 )
 _WORDS: Final = {
     "missing": ("only the source has it", "Copy again to bring it to the destination."),
@@ -248,7 +257,7 @@ async def _unread(spool: Spool) -> Broken | None:
 
 
 def _unlisted(error: Unlisted) -> Broken:
-    known = reason(str(error))
+    known = BAD_NAME if NAMELESS in error.directory else reason(str(error))
     place = f"the directory {error.directory}" if error.directory else "its top directory"
     return refused(replace(known, text=f"{place} could not be listed: {known.text}"))
 

@@ -5,16 +5,17 @@ that never arrived. So both sides are listed after the copy, and every file that
 before it is either there, kept on purpose, or named as failed.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from cloudcopy.adapters.rclone.facts import Facts
+from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.reasons import (
     ABSENT,
     BAD_NAME,
     CHANGED,
     DAMAGED,
+    IMMUTABLE,
     NOT_DELETED,
     NOT_UPDATED,
     STOPPED,
@@ -29,8 +30,6 @@ from cloudcopy.domain.progress import Verified
 _KEEPING: Final = ("--ignore-existing", "--update")
 TOUCHED: Final = (Outcome.COPIED, Outcome.FAILED, Outcome.NEW, Outcome.UPDATE)
 _NOT_FOUND: Final = (ABSENT.code, VANISHED.code, "not_found")
-# rclone writes what a store cannot name in other characters, behind this sign where it must.
-_ASKABLE: Final = re.compile(r"[^\x00-\x1f\x7f\u201b]*")
 _TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
 
 
@@ -80,7 +79,8 @@ class Verdict:
     def _unlisted(self, facts: Facts, outcome: Outcome | None) -> FileRow | None:
         """What our listing of the source did not show before the copy."""
         by_name = facts.path.endswith("/") or facts.code == VANISHED.code
-        if outcome is Outcome.FAILED and (by_name or facts.there_size is not None):
+        told = by_name or facts.there_size is not None or facts.code not in _NOT_FOUND
+        if outcome is Outcome.FAILED and told:
             return facts.marked()  # a directory, a file asked for by name, a failed deletion
         if outcome is not Outcome.COPIED:
             return None
@@ -97,6 +97,10 @@ class Verdict:
     def _by_listing(self, facts: Facts, outcome: Outcome | None) -> FileRow:
         size = facts.later_size if facts.size is None else facts.size
         there = facts.there_size
+        if outcome in _TO_COPY and not facts.tries and not self.planned:
+            outcome = None  # it was named, and rclone has left it as it is
+        if outcome is Outcome.KEPT and facts.code == IMMUTABLE:
+            return self._failed(facts, Reason(IMMUTABLE, facts.why or "", ""), size)
         if outcome is None and self.unreached and not _same_hash(facts):
             return self._failed(facts, self.trouble or STOPPED, size)
         if outcome is Outcome.KEPT or (outcome is None and self.keeps and there is not None):
@@ -169,7 +173,7 @@ class Verdict:
             and not (hopeless and facts.code == "access_denied")
         ):
             why = Reason(facts.code, facts.why or "", "")
-        if why.code in _NOT_FOUND and not _ASKABLE.fullmatch(facts.path):
+        if why.code in _NOT_FOUND and not askable(facts.path):
             why = BAD_NAME
         return _wrong(facts.path, why, size)
 

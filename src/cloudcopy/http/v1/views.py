@@ -67,7 +67,8 @@ def event(move: Moved) -> v1.EventView:
 
 def _result(result: Result) -> v1.ResultView:
     return v1.ResultView.model_validate(
-        asdict(result) | {"skipped": dict(result.skipped), "summary": result.summary}
+        asdict(result)
+        | {"skipped": dict(result.skipped), "summary": result.summary, "proof": result.proof}
     )
 
 

@@ -199,6 +199,7 @@ class ResultView(View):
     notes: list[str]
     log: list[str] = Field(default=[], description="The end of the engine's log, oldest first.")
     summary: str
+    proof: str
 
 
 class TransferView(View):
