@@ -201,6 +201,7 @@ class Catalogue:
 
         rclone's answers have the same sign for every byte that is not UTF-8, so such names are
         only looks; but a name may really have that sign in it.
+        Whether another file looks the same is known only where all were listed.
 
         Raises:
             RcError: the source could not be asked.
@@ -210,7 +211,7 @@ class Catalogue:
             await self.spool.mark(
                 FileRow(path, Outcome.FAILED, -1, BAD_NAME.code, BAD_NAME.text)
                 for path in page
-                if found[path] is None or self.spool.ambiguous(path)
+                if found[path] is None or self.only or self.spool.ambiguous(path)
             )
 
     # Listing

@@ -180,6 +180,15 @@ _KNOWN: Final[tuple[tuple[str, Reason], ...]] = (
         ),
     ),
     (
+        r"context canceled",
+        Reason(
+            "broken_off",
+            "the copy ended before it was done with this file",
+            "Copy again.",
+            fatal=False,
+        ),
+    ),
+    (
         r"timeout|deadline exceeded|connection reset|unexpected EOF|broken pipe|EOF$|tls: |"
         r"malformed HTTP|server closed|closed (idle|network) connection|connection was forcibly",
         Reason(

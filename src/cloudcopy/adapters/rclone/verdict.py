@@ -105,7 +105,9 @@ class Verdict:
             return self._failed(facts, self.trouble or STOPPED, size)
         if outcome is Outcome.KEPT or (outcome is None and self.keeps and there is not None):
             equal = outcome is None and _equal(size, there) and not self._differs(facts)
-            return self._row(facts, Outcome.UNCHANGED if equal else Outcome.KEPT, size)
+            if equal:
+                return self._row(facts, Outcome.UNCHANGED, size, self._sized)
+            return self._row(facts, Outcome.KEPT, size)
         changed = _changed(facts)
         if changed and not (outcome in TOUCHED and facts.tries and _same_hash(facts)):
             return _wrong(facts.path, CHANGED, facts.later_size)
