@@ -159,7 +159,7 @@ def test_a_report_has_the_numbers_the_proof_and_what_to_do_about_each_kind_of_fa
         skipped={"symbolic link": 2},
         retried=1,
         changed=1,
-        by_size_only=1,
+        proof="3 by md5, 1 by size only",
         errors=[group],
         notes=["A note."],
     )
@@ -203,8 +203,8 @@ def test_a_report_has_the_numbers_the_proof_and_what_to_do_about_each_kind_of_fa
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"verified": "size", "hash": ""}, "verified   by size only, 3.0 KiB"),
-        ({"verified": "nothing", "bytes_verified": 0}, "verified   not at all"),
+        ({"proof": "by size only"}, "verified   by size only, 3.0 KiB"),
+        ({"proof": "not at all", "bytes_verified": 0}, "verified   not at all"),
         (
             {"recheck": v1.RecheckView(files=0, hashed=0, why_not="it is the host's disk")},
             "seen       not by the control plane: it is the host's disk",

@@ -21,7 +21,7 @@ __all__ = ["bench", "engine", "s3"]  # fixtures
 
 pytestmark = ONE
 MIRROR = {"mode": Mode.MIRROR}
-_OWNER = 4321  # a copy is done as the instance's user, whom a mode binds
+_OWNER = 4321
 
 
 async def agreed(bench: Bench, *flags: str, **options: str) -> dict[str, object]:
@@ -32,12 +32,17 @@ async def agreed(bench: Bench, *flags: str, **options: str) -> dict[str, object]
     return {**MIRROR, "agreed": (digests.source, digests.destination)}
 
 
-def close(bench: Bench, directory: str) -> None:
-    """Nobody but root may list it any more."""
-    (bench.root / directory).chmod(0o000)
+def owned(bench: Bench) -> None:
+    """Modes bind the copy: it is done as the user that the files belong to."""
     if os.geteuid() == 0:
         for each in (bench.root, *(bench.root / "data").rglob("*"), bench.root / "data"):
             os.chown(each, _OWNER, _OWNER, follow_symlinks=False)
+
+
+def close(bench: Bench, directory: str) -> None:
+    """Nobody but root may list it any more."""
+    (bench.root / directory).chmod(0o000)
+    owned(bench)
 
 
 # Plans and mirrors
@@ -236,7 +241,7 @@ async def test_what_an_earlier_try_may_have_sent_is_proven_by_hash(bench: Bench,
     assert found == {"a.txt": unsent, "b.txt": unsent, "c.txt": Verified.HASH}
     counts = (end.result.by_hash, end.result.by_size_only)
     assert counts == ((3, 0) if again else (1, 2))
-    said = "; verified by md5" if again else "; 1 verified by md5, 2 by size only"
+    said = "; verified by md5" if again else "; verified 1 by md5, 2 by size only"
     assert end.result.summary.endswith(said)
 
 

@@ -86,7 +86,7 @@ class Plane:
         return (await connections.create(new, caller=CALLER, desk=self.connections)).id
 
     async def submit(self, **rest) -> Transfer:
-        order = self.order(**{k: rest.pop(k) for k in ("local", "remote") if k in rest})
+        order = self.order(**{k: rest.pop(k) for k in ("local", "remote", "verify") if k in rest})
         return await transfers.submit(order, caller=CALLER, desk=self.transfers, **rest)
 
     async def read(self, transfer: Transfer) -> Transfer:

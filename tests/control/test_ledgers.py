@@ -8,7 +8,8 @@ import pytest
 from cloudcopy.control import ledgers
 from cloudcopy.control.ledgers import NoLedger
 from cloudcopy.domain.ledger import FileRow, Outcome
-from cloudcopy.domain.order import TransferId
+from cloudcopy.domain.order import Scope, TransferId, Verify
+from cloudcopy.domain.progress import Result, Verified
 from cloudcopy.domain.transfer import (
     CancelRequested,
     Failed,
@@ -25,7 +26,8 @@ from tests.control.conftest import Plane
 
 
 def row(path: str, outcome: Outcome = Outcome.COPIED, **more) -> FileRow:
-    return FileRow(path, outcome, more.pop("size", 1), **more)
+    proven = Verified.SIZE if outcome is Outcome.COPIED else Verified.NOTHING
+    return FileRow(path, outcome, more.pop("size", 1), **{"verified": proven} | more)
 
 
 def packed(*rows: FileRow) -> bytes:
@@ -260,6 +262,17 @@ async def test_the_latest_attempt_with_a_ledger_is_meant(plane: Plane):
     stopping = (PauseRequested(plane.time), Stopped(plane.time), Resumed(plane.time, "fourth"))
     fourth = await move(plane, third, *stopping)
     assert [page.names for page in await ask(plane, fourth)] == [["a"]]
+
+
+@pytest.mark.parametrize("verify", Verify)
+async def test_what_was_sent_and_never_proven_is_told_too(plane: Plane, verify: Verify):
+    transfer = await plane.submit(verify=verify)
+    sent = row("b", Outcome.COPIED, verified=Verified.NOTHING)
+    await ship(plane, transfer, packed(row("a", Outcome.FAILED), sent, row("c", Outcome.COPIED)))
+    ended = Failed(plane.time, "1 of 3", Result(failed=1, copied=2))
+    again = await move(plane, transfer, ended, Retried(plane.time, "second", Scope.FAILED))
+    expected = ["a"] if verify is Verify.NONE else ["a", "b"]
+    assert [page.names for page in await ask(plane, again)] == [expected]
 
 
 async def test_a_stopped_attempt_has_named_what_it_had_not_come_to(plane: Plane):

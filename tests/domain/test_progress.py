@@ -45,13 +45,41 @@ def test_a_summary_says_what_was_done_and_how_it_was_proven():
         bytes_copied=3 << 20,
         verified=Verified.HASH,
         hash="md5",
+        by_hash=16,
     )
     assert result.summary == (
         "12 copied (3.0 MiB), 4 unchanged, 1 kept at the destination, "
         "2 skipped (symbolic link), 3 failed; verified by md5"
     )
-    assert Result(verified=Verified.SIZE).summary == "0 copied (0 B); verified by size only"
+    sized = Result(copied=1, verified=Verified.SIZE, by_size_only=1)
+    assert sized.summary == "1 copied (0 B); verified by size only"
     assert Result().summary == "0 copied (0 B); nothing was verified"
     assert Result(dry_run=True, copied=2, bytes_copied=5).summary == (
         "dry run: 2 files (5 B) would be copied, nothing was"
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"copied": 3, "by_hash": 3, "verified": Verified.HASH}, "by md5"),
+        ({"copied": 3, "by_size_only": 3, "verified": Verified.SIZE}, "by size only"),
+        (
+            {
+                "copied": 1,
+                "unchanged": 1,
+                "by_hash": 1,
+                "by_size_only": 1,
+                "verified": Verified.HASH,
+            },
+            "1 by md5, 1 by size only",
+        ),
+        (
+            {"copied": 1, "unchanged": 2, "by_hash": 1, "verified": Verified.HASH},
+            "1 by md5, 2 not at all",
+        ),
+        ({"copied": 1}, "not at all"),
+    ],
+)
+def test_the_proof_speaks_of_every_file(counts: dict[str, int], said: str):
+    assert Result(hash="md5", **counts).proof == said

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cloudcopy.adapters.rclone.catalogue import Patience
@@ -63,6 +63,8 @@ class Passes:
             if not trouble and not codes:
                 return None
             known = reason(trouble)
+            if failures:  # the call says again what was said of a file, its name in it
+                known = replace(known, hopeless=False)
             if not codes and (known.fatal or failures):
                 return known if trouble else None
             throttled = known.code == "throttled" or "throttled" in codes
