@@ -20,7 +20,7 @@ from cloudcopy.domain.connection import Backend, NewConnection
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
-from cloudcopy.domain.order import Direction, Mode, Order, Work
+from cloudcopy.domain.order import Direction, Mode, Order, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.transfer import Transfer
 from cloudcopy.domain.turns import Limits
@@ -77,6 +77,7 @@ class Plane:
             flags=changes.get("flags", Flags()),
             work=changes.get("work", Work.TRANSFER),
             mode=changes.get("mode", Mode.COPY),
+            verify=changes.get("verify", Verify.HASH),
         )
 
     async def connect(self, name: str) -> int:

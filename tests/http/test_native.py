@@ -255,7 +255,7 @@ def test_every_number_of_the_domain_is_shown():
     assert shown["current"] == [{"name": "a", "bytes": 1, "size": 2}]
     assert (shown["phase"], shown["percent"]) == ("verifying", 50)
     assert set(Progress.__dataclass_fields__) - {"log"} | {"percent"} == set(shown)
-    assert set(Result.__dataclass_fields__) - {"interrupted"} | {"summary"} == set(
+    assert set(Result.__dataclass_fields__) - {"interrupted"} | {"summary", "proof"} == set(
         v1.ResultView.model_fields
     )
     for model, view in (
@@ -278,6 +278,7 @@ async def test_a_result_is_shown_whole(plane: Plane):
         skipped=(("link", 2),),
         verified=Verified.HASH,
         hash="md5",
+        by_hash=2,
         errors=(group,),
         notes=("note",),
     )

@@ -130,6 +130,7 @@ RESULT = Result(
     bytes_copied=10,
     verified=Verified.HASH,
     hash="md5",
+    by_hash=9,
     errors=(
         ErrorGroup(
             code="access_denied",

@@ -93,6 +93,7 @@ def result(**changes: Any) -> v1.ResultView:
         "recheck": v1.RecheckView(files=3, hashed=3, why_not=""),
         "digests": v1.DigestsView(files="ab" * 32, leaves=3, source="", destination=""),
         "dry_run": False,
+        "incomplete": False,
         "notes": [],
         "summary": "3 copied (3.0 KiB); verified by md5",
     }

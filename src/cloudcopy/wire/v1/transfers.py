@@ -196,6 +196,9 @@ class ResultView(View):
     recheck: RecheckView
     digests: DigestsView
     dry_run: bool
+    incomplete: bool = Field(
+        description="Something failed that no row of the files names: try all of it again."
+    )
     notes: list[str]
     log: list[str] = Field(default=[], description="The end of the engine's log, oldest first.")
     summary: str
