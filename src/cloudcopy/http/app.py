@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from cloudcopy.http import agents, errors
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
-from cloudcopy.http.v0 import account, copies
+from cloudcopy.http.v0 import account, copies, directs
 from cloudcopy.http.v0 import instances as compatible_instances
 from cloudcopy.http.v1 import (
     checks,
@@ -29,6 +29,7 @@ DESCRIPTION: Final = (
 
 _ROUTERS: Final = (
     copies.router,
+    directs.router,
     account.router,
     compatible_instances.router,
     transfers.router,
