@@ -12,6 +12,8 @@ from cloudcopy.sdk.errors import (
     Unavailable,
     Unreachable,
 )
+from cloudcopy.sdk.sync import SyncClient, SyncTransfer
+from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
     ConnectionTest,
     ConnectionView,
@@ -72,6 +74,9 @@ __all__ = [
     "ResultView",
     "ScopeName",
     "StateName",
+    "SyncClient",
+    "SyncTransfer",
+    "Transfer",
     "TransferView",
     "Unauthenticated",
     "Unavailable",

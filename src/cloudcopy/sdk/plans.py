@@ -1,13 +1,14 @@
 """Plans and checks: transfers that move nothing.
 
-Both are waited for with `client.transfers.wait`, and what they found of each file is
-`client.transfers.files`.
+Both are waited for as a transfer is, with `.wait()` or `client.transfers.wait`, and what they
+found of each file is `client.transfers.files`.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from cloudcopy.sdk.calls import Calls
 from cloudcopy.sdk.orders import PAGE_SIZE, Orders
+from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
     Apply,
     DirectionName,
@@ -37,7 +38,7 @@ class Plans:
         flags: Sequence[str] = (),
         compare: LevelName | None = None,
         mode: ModeName = "copy",
-    ) -> TransferView:
+    ) -> Transfer:
         """Ask for a list of what a copy, or a mirror, of `src` into `dst` would do."""
         body = NewPlan(
             instance=instance,
@@ -58,7 +59,7 @@ class Plans:
         confirm_deletions: int | None = None,
         verify: VerifyName = "hash",
         bwlimit: str = "",
-    ) -> TransferView:
+    ) -> Transfer:
         """Carry out a plan that has succeeded; the transfer that does it.
 
         It fails without doing anything when one of both sides is no longer as the plan saw it.
@@ -94,7 +95,7 @@ class Checks:
         dst: str,
         flags: Sequence[str] = (),
         compare: LevelName | None = None,
-    ) -> TransferView:
+    ) -> Transfer:
         """Ask whether what is inside `src` and `dst` is the same: by checksum, unless told
         otherwise. It ends ``succeeded`` when it is and ``partial`` when it is not."""
         body = NewCheck(

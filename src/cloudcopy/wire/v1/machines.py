@@ -17,7 +17,7 @@ class MachineView(View):
 
 class MachinePage(View):
     data: list[MachineView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class JoinToken(View):
@@ -40,7 +40,7 @@ class InstanceView(View):
 
 class InstancePage(View):
     data: list[InstanceView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class Enrol(Body):
