@@ -1,11 +1,11 @@
 """The web application: routes, doors and error shapes put together."""
 
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, errors
+from cloudcopy.http import agents, document, errors
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import account, copies, directs
@@ -54,6 +54,7 @@ def build_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         docs_url="/docs",
         redoc_url=None,
+        openapi_tags=document.TAGS,
     )
     app.state.services = services
     app.state.streams = events.Streams()
@@ -64,20 +65,5 @@ def build_app(services: Services) -> FastAPI:
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
     app.add_middleware(BoundedHead)
-    _trim_document(app)
+    document.install(app)
     return app
-
-
-def _trim_document(app: FastAPI) -> None:
-    """FastAPI documents a 422 wherever there are parameters; the compatible API has none."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        for path, operations in document["paths"].items():
-            if path.startswith("/api/"):
-                for operation in operations.values():
-                    operation["responses"].pop("422", None)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -63,6 +63,8 @@ class Success(BaseModel):
 class StopCopiesRequest(BaseModel):
     """Stop every cloud copy of an instance."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"client_id": "me", "dst_id": "101"}})
+
     client_id: str = ""
     dst_id: str = Field(default="", description="`101`, `C.101` or `101:/path`.")
 

@@ -15,7 +15,7 @@ from cloudcopy.wire.v1 import NewCheck, TransferPage, TransferView
 router = APIRouter(prefix="/v1/checks", tags=["Checks"])
 
 
-@router.post("", status_code=202, responses=shows(202, examples.CHECK))
+@router.post("", summary="compare two sides", status_code=202, responses=shows(202, examples.CHECK))
 async def submit(
     body: Annotated[NewCheck, Body(openapi_examples=examples.NEW_CHECK)],
     caller: Native,
@@ -35,14 +35,14 @@ async def submit(
     return await shown(check.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list checks", responses=PROBLEMS)
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of checks, newest first."""
     before = TransferId(cursor) if cursor else None
     return await page(TransferFilter(work=Work.CHECK, before=before, limit=limit), caller, app)
 
 
-@router.get("/{check_id}", responses=shows(200, examples.CHECK))
+@router.get("/{check_id}", summary="show a check", responses=shows(200, examples.CHECK))
 async def one(check_id: str, caller: Native, app: App) -> TransferView:
     """One check. Its result counts equal files as `unchanged` and the others as `failed`."""
     return await shown(TransferId(check_id), caller, app, work=Work.CHECK)

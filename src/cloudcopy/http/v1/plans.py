@@ -15,7 +15,7 @@ from cloudcopy.wire.v1 import Apply, NewPlan, TransferPage, TransferView
 router = APIRouter(prefix="/v1/plans", tags=["Plans"])
 
 
-@router.post("", status_code=202, responses=shows(202, examples.PLAN))
+@router.post("", summary="make a plan", status_code=202, responses=shows(202, examples.PLAN))
 async def submit(
     body: Annotated[NewPlan, Body(openapi_examples=examples.NEW_PLAN)],
     caller: Native,
@@ -35,20 +35,25 @@ async def submit(
     return await shown(plan.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list plans", responses=PROBLEMS)
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of plans, newest first."""
     before = TransferId(cursor) if cursor else None
     return await page(TransferFilter(work=Work.PLAN, before=before, limit=limit), caller, app)
 
 
-@router.get("/{plan_id}", responses=shows(200, examples.PLAN))
+@router.get("/{plan_id}", summary="show a plan", responses=shows(200, examples.PLAN))
 async def one(plan_id: str, caller: Native, app: App) -> TransferView:
     """One plan. Its result counts what would be done."""
     return await shown(TransferId(plan_id), caller, app, work=Work.PLAN)
 
 
-@router.post("/{plan_id}/apply", status_code=202, responses=shows(202, examples.APPLIED))
+@router.post(
+    "/{plan_id}/apply",
+    summary="carry out a plan",
+    status_code=202,
+    responses=shows(202, examples.APPLIED),
+)
 async def apply(  # noqa: PLR0917 - each is a part of the request
     plan_id: str,
     caller: Native,

@@ -48,7 +48,7 @@ def shows(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any
     return PROBLEMS | {status: {"content": {"application/json": {"example": example}}}}
 
 
-@router.post("", status_code=202, responses=shows(202, examples.TRANSFER))
+@router.post("", summary="start a copy", status_code=202, responses=shows(202, examples.TRANSFER))
 async def submit(
     body: Annotated[NewTransfer, Body(openapi_examples=examples.NEW_TRANSFER)],
     caller: Native,
@@ -68,7 +68,7 @@ async def submit(
     return await shown(transfer.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list transfers", responses=PROBLEMS)
 async def every(  # noqa: PLR0917 - each is a query parameter
     caller: Native,
     app: App,
@@ -99,13 +99,18 @@ def _states(text: str) -> frozenset[State]:
         raise Invalid("state", f"{text[:80]!r} must be among {known}") from None
 
 
-@router.get("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@router.get("/{transfer_id}", summary="show a transfer", responses=shows(200, examples.TRANSFER))
 async def one(transfer_id: str, caller: Native, app: App) -> TransferView:
     """One transfer with its latest numbers, and its result once it has ended."""
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.get("/{transfer_id}/log", response_class=PlainTextResponse, responses=PROBLEMS)
+@router.get(
+    "/{transfer_id}/log",
+    summary="the end of the engine's log",
+    response_class=PlainTextResponse,
+    responses=PROBLEMS,
+)
 async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
     """The end of the engine's log: the latest lines while it runs, then those of its end."""
     seen = await queries.transfer(TransferId(transfer_id), caller=caller, desk=app.queries)
@@ -113,28 +118,36 @@ async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
     return PlainTextResponse("".join(f"{line}\n" for line in told.log) if told else "")
 
 
-@router.post("/{transfer_id}/cancel", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/cancel", summary="cancel a transfer", status_code=202, responses=PROBLEMS
+)
 async def cancel(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop. 202: it is asked; a copy that has just finished stays succeeded."""
     await transfers.cancel(TransferId(transfer_id), caller=caller, desk=app.transfers)
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/pause", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/pause", summary="pause a transfer", status_code=202, responses=PROBLEMS
+)
 async def pause(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop and keep what has arrived, until it is resumed."""
     await transfers.pause(TransferId(transfer_id), caller=caller, desk=app.transfers)
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/resume", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/resume", summary="resume a transfer", status_code=202, responses=PROBLEMS
+)
 async def resume(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Let a paused transfer go on, in an attempt of its own, once it has its turn."""
     await transfers.resume(TransferId(transfer_id), caller=caller, desk=app.transfers)
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/retry", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/retry", summary="retry a transfer", status_code=202, responses=PROBLEMS
+)
 async def retry(
     transfer_id: str,
     caller: Native,
@@ -148,7 +161,11 @@ async def retry(
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.patch("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@router.patch(
+    "/{transfer_id}",
+    summary="limit the bandwidth of a transfer",
+    responses=shows(200, examples.TRANSFER),
+)
 async def change(
     transfer_id: str,
     body: Annotated[Change, Body(openapi_examples=examples.CHANGE)],
