@@ -200,6 +200,7 @@ def things(api: Api) -> dict[str, Any]:
         "instance_id": 101,
         "connection_id": 1003,
         "machine_id": 1,
+        "name": "cli.md",
     }
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 import uvicorn
 
-from cloudcopy.adapters import system
+from cloudcopy.adapters import documents, system
 from cloudcopy.adapters.bus.local import LocalBus
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.probe import StoreProbe
@@ -71,6 +71,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             queries=queries.Desk(reads, bus, vault, now),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
+            documents=await asyncio.to_thread(documents.load),
         )
 
 

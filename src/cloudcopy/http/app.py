@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, document, errors
+from cloudcopy.http import agents, document, documents, errors
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import account, copies, directs
@@ -41,6 +41,7 @@ _ROUTERS: Final = (
     connections.router,
     machines.router,
     keys.router,
+    documents.router,
     agents.router,
 )
 

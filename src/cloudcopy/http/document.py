@@ -27,6 +27,7 @@ TAGS: Final = [
     {"name": "Keys", "description": "API keys."},
     {"name": "Accounts", "description": "The account, as the compatible API shows it."},
     {"name": "Server", "description": "Open to all."},
+    {"name": "Documents", "description": "What this version is and does, as Markdown."},
 ]
 
 # What a refusal of each status says, by an example: its code, and its words.

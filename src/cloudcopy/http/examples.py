@@ -107,6 +107,12 @@ _RECEIPT: Final = {
 }
 
 BY_MODEL: Final[Mapping[str, Any]] = {
+    "Approval": {
+        "plan": "t_01K6ZB0QWERTYV4X6Y8Z0A1B2C",
+        "deletions": 12,
+        "approval": "cca_1768474800_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
+        "expires_at": "2026-01-15T11:00:00Z",
+    },
     "CloudCopyStarted": {
         "success": True,
         "msg": "Cloud copy started.",
@@ -166,6 +172,12 @@ _CSV: Final = "path,outcome,size,code,why,hash,verified\r\na.txt,copied,6,,,md5:
 _LOG: Final = "2026/01/15 10:00:02 INFO  : run-7/model.bin: Copied (new)\n"
 
 BY_ROUTE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "/llms.txt": {
+        "text/plain": "# cloudcopy\n\n## Documents\n\n- [Flags](http://127.0.0.1:8420/docs/flags.md)\n"
+    },
+    "/docs/{name}": {
+        "text/markdown": "# Commands\n\n`cloudcopy COMMAND --help` has every option.\n"
+    },
     "/api/v0/gpu_names/unique/": {"application/json": {"gpu_names": []}},
     "/api/v0/gpu_types/": {"application/json": {"gpu_types": []}},
     "/api/v0/instances/": {"application/json": {"instances": [_ROW]}},

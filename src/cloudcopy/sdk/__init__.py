@@ -15,6 +15,7 @@ from cloudcopy.sdk.errors import (
 from cloudcopy.sdk.sync import SyncClient, SyncTransfer
 from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
+    Approval,
     ConnectionTest,
     ConnectionView,
     CreatedKey,
@@ -45,6 +46,7 @@ from cloudcopy.wire.v1 import (
 
 __all__ = [
     "ApiError",
+    "Approval",
     "Client",
     "CloudCopyError",
     "Conflict",

@@ -11,6 +11,7 @@ from cloudcopy.sdk.orders import PAGE_SIZE, Orders
 from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
     Apply,
+    Approval,
     DirectionName,
     LevelName,
     ModeName,
@@ -25,6 +26,7 @@ class Plans:
     """`client.plans`."""
 
     def __init__(self, calls: Calls, new_idempotency_key: Callable[[], str]) -> None:
+        self._calls = calls
         self._orders = Orders(calls, new_idempotency_key, "plan")
 
     async def create(
@@ -57,6 +59,7 @@ class Plans:
         id: str,
         *,
         confirm_deletions: int | None = None,
+        approval: str | None = None,
         verify: VerifyName = "hash",
         bwlimit: str = "",
     ) -> Transfer:
@@ -64,12 +67,25 @@ class Plans:
 
         It fails without doing anything when one of both sides is no longer as the plan saw it.
 
+        Args:
+            approval: What `approve` returned to somebody else; it works once.
+
         Raises:
             Conflict: ``deletions_not_confirmed``: there are many deletions, and
                 `confirm_deletions` is not their number.
         """
-        body = Apply(confirm_deletions=confirm_deletions, verify=verify, bwlimit=bwlimit)
+        body = Apply(
+            confirm_deletions=confirm_deletions, approval=approval, verify=verify, bwlimit=bwlimit
+        )
         return await self._orders.submit(body, f"{self._orders.path(id)}/apply")
+
+    async def approve(self, id: str) -> Approval:
+        """Let a program carry out a plan that it made with a key of its own.
+
+        Raises:
+            Conflict: ``own_plan``: it was made with this client's key.
+        """
+        return await self._calls.post(f"{self._orders.path(id)}/approve", Approval, repeatable=True)
 
     async def get(self, id: str) -> TransferView:
         return await self._orders.get(id)

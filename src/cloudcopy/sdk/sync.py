@@ -92,6 +92,7 @@ class SyncPlans(Blocking[Plans]):
 
     create = mapped(Plans.create, SyncTransfer.of)
     apply = mapped(Plans.apply, SyncTransfer.of)
+    approve = blocking(Plans.approve)
     get = blocking(Plans.get)
     list = iterating(Plans.list)
 

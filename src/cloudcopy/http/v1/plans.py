@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from cloudcopy.control import transfers
+from cloudcopy.control import approvals, transfers
 from cloudcopy.domain.order import TransferId, Verify, Work
 from cloudcopy.http.callers import App, Native
 from cloudcopy.http.v1 import examples, orders
 from cloudcopy.http.v1.transfers import PROBLEMS, Cursor, Once, page, shown, shows
 from cloudcopy.ports.reads import TransferFilter
-from cloudcopy.wire.v1 import Apply, NewPlan, TransferPage, TransferView
+from cloudcopy.wire.v1 import Apply, Approval, NewPlan, TransferPage, TransferView
 
 router = APIRouter(prefix="/v1/plans", tags=["Plans"])
 
@@ -68,6 +68,18 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
     Many deletions want their number in `confirm_deletions`.
     """
     asked = body or Apply()
+    if asked.approval is not None:
+        transfer = await approvals.apply(
+            TransferId(plan_id),
+            asked.approval,
+            caller=caller,
+            desk=app.transfers,
+            vault=app.vault,
+            verify=Verify(asked.verify),
+            bwlimit=asked.bwlimit,
+        )
+        response.headers["Location"] = f"/v1/transfers/{transfer.id}"
+        return await shown(transfer.id, caller, app)
     transfer = await transfers.apply(
         TransferId(plan_id),
         caller=caller,
@@ -79,3 +91,15 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
     )
     response.headers["Location"] = f"/v1/transfers/{transfer.id}"
     return await shown(transfer.id, caller, app)
+
+
+@router.post("/{plan_id}/approve", summary="approve a plan", responses=PROBLEMS)
+async def approve(plan_id: str, caller: Native, app: App) -> Approval:
+    """Let a program carry out the plan that it made: the answer is handed to it, and is its
+    `approval` of `apply`, once and within an hour. The key that made the plan cannot."""
+    made = await approvals.issue(
+        TransferId(plan_id), caller=caller, desk=app.transfers, vault=app.vault
+    )
+    return Approval(
+        plan=made.plan, deletions=made.deletions, approval=made.text, expires_at=made.expires_at
+    )

@@ -24,6 +24,7 @@ from cloudcopy.wire.v1.machines import (
 from cloudcopy.wire.v1.shape import Body, Problem, Reference, View
 from cloudcopy.wire.v1.transfers import (
     Apply,
+    Approval,
     Change,
     CurrentFileView,
     DigestsView,
@@ -54,6 +55,7 @@ from cloudcopy.wire.v1.transfers import (
 
 __all__ = [
     "Apply",
+    "Approval",
     "Body",
     "Change",
     "ConnectionPage",
