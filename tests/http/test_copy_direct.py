@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from cloudcopy.control import cancels
 from tests.http.conftest import Plane
 from tests.http.test_refusals import refused
 
@@ -213,9 +216,12 @@ async def test_a_cancel_that_names_no_place_of_the_callers_is_refused(plane: Pla
         assert refused(reply, status)["error"] == error
 
 
-async def test_more_copies_than_a_page_are_all_stopped(plane: Plane):
-    for number in range(101):
+async def test_more_copies_than_a_page_are_all_stopped(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cancels, "_PAGE", 2)
+    for number in range(5):
         body = down(plane, src_path=f"/bucket/{number}")
         assert (await plane.ask("PUT", COPY, body)).status_code == 200
     reply = await plane.ask("DELETE", COPY, {"dst_id": plane.instance})
-    assert reply.json()["msg"] == "101 copies are being stopped."
+    assert reply.json()["msg"] == "5 copies are being stopped."
