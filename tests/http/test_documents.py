@@ -23,6 +23,7 @@ async def test_every_page_is_served_as_markdown_without_a_key(plane: Plane):
         assert reply.status_code == 200, name
         assert reply.headers["content-type"] == "text/markdown; charset=utf-8"
         assert reply.text.count("\n") > 10
+    assert "swagger" in (await plane.client.get("/docs")).text  # the page of the API is beside them
     assert (await plane.client.get("/docs/cli.md")).text == (ROOT / "docs/cli.md").read_text()
 
 

@@ -155,6 +155,18 @@ async def test_every_operation_has_an_answer_and_the_refusals_of_its_form(plane:
             assert len(answers[status]["description"]) > 15, name
 
 
+async def test_no_body_of_the_compatible_api_requires_a_field(plane: Plane):
+    """What is missing is refused at run time, with a 400 in words."""
+    seen = 0
+    for name, operation in await operations(plane):
+        body = operation.get("requestBody")
+        if "/api/" in name and body is not None:
+            seen += 1
+            assert body.get("required", False) is False, name
+            assert body["content"]["application/json"]["schema"].get("required", []) == [], name
+    assert seen >= 5
+
+
 async def test_what_needs_no_key_is_known(plane: Plane):
     open_ = {name for name, operation in await operations(plane) if not operation.get("security")}
     assert open_ == {
