@@ -1,10 +1,12 @@
 """What the documents promise about the code, held against the code."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
+from cloudcopy import SyncClient
 from cloudcopy.cli.exits import EXIT_CODES
 from cloudcopy.domain.connection import ALIASES, PROVIDERS
 from cloudcopy.domain.errors import CloudCopyError
@@ -134,3 +136,28 @@ def test_every_make_target_that_a_document_names_exists():
         named = set(re.findall(r"^make ([a-z]+)", "\n".join([*code, *inline]), re.MULTILINE))
         assert named
         assert named <= targets, path.name
+
+
+def test_the_document_of_the_client_names_every_method_of_every_noun():
+    rows = re.findall(r"^\| `client\.([a-z]+)` \| `([^`]+)` \|", text("sdk.md"), re.MULTILINE)
+    client = SyncClient("http://server.test", "cck_x")
+    known = {name: value for name, value in vars(client).items() if not name.startswith("_")}
+    assert {name for name, _ in rows} == set(known)
+    for name, methods in rows:
+        public = {each for each in dir(known[name]) if not each.startswith("_")}
+        assert set(methods.split()) == public, name
+
+
+def test_every_example_of_the_client_is_python():
+    blocks = re.findall(r"```python\n(.*?)```", text("sdk.md"), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        compile(block, "sdk.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_the_document_for_models_names_every_tool():
+    from cloudcopy.cli.tools import Tools
+
+    tools = {name for name in dir(Tools) if not name.startswith("_")}
+    table = text("mcp.md").partition("## What it cannot do")[0]
+    assert {word for word in first_column(table) if "_" in word or word == "cancel"} == tools

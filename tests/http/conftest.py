@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
 
 from cloudcopy.compose import server
 from cloudcopy.compose.settings import ServerSettings, Tools
@@ -33,6 +34,7 @@ class Plane:
     """The control plane, a key to it, a machine with the instances `box` and `other`."""
 
     services: Services
+    app: FastAPI
     client: httpx2.AsyncClient
     key: str
     machine: MachineId
@@ -159,7 +161,8 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
             ]
         )
         ids = await machines.announce(told, machine=machine.id, desk=found.machines)
-        transport = httpx2.ASGITransport(build_app(found), raise_app_exceptions=False)
+        app = build_app(found)
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://plane") as client:
             made = await client.post(
                 "/v1/connections?test=false",
@@ -177,6 +180,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
             assert made.status_code == 201, made.text
             yield Plane(
                 services=found,
+                app=app,
                 client=client,
                 key=key,
                 machine=machine.id,

@@ -149,6 +149,13 @@ async def test_a_frame_that_is_no_message_ends_the_socket(plane: Plane, address:
         assert socket.close_code == 4403
 
 
+async def test_a_public_key_that_is_not_base64_is_refused_in_words(plane: Plane):
+    for text in ("not base64", "ключ", "a", "\x00"):
+        body = {"token": "ccj_x", "name": "m", "public_key": text}
+        reply = await plane.client.post("/v1/machines/enrol", json=body)
+        assert (reply.status_code, reply.json()["detail"]) == (422, "public_key: is not base64")
+
+
 async def test_a_join_token_works_once_and_its_repetition_is_the_same_machine(plane: Plane):
     token = (await plane.ask("POST", "/v1/machines/tokens")).json()["token"]
     from base64 import b64encode

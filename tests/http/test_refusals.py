@@ -98,7 +98,7 @@ async def test_a_wrong_or_missing_key_is_401_in_words(
     ("method", "path", "status"),
     [
         ("GET", "/api/v0/nothing/here/", 404),
-        ("PUT", "/api/v0/commands/copy_direct/", 404),
+        ("PUT", "/api/v0/volumes/copy/", 404),
         ("GET", COPY, 405),
         ("GET", "/api/v0/results/t_x.y/", 404),
         ("GET", "/api/v1/instances/?limit=26", 400),

@@ -35,6 +35,7 @@ async def client(server: Scripted, pauses: Pauses) -> AsyncIterator[Client]:
         KEY,
         transport=transport,
         sleep=pauses,
+        chance=lambda: 0.0,
         new_idempotency_key=lambda: next(drawn),
     ) as client:
         yield client

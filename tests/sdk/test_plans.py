@@ -68,7 +68,7 @@ async def test_a_plan_is_carried_out_with_what_was_confirmed(
 
     assert begun.plan == "t_plan"
     assert server.bodies("POST", f"{PLAN}/apply") == [
-        {"confirm_deletions": 12, "verify": "size", "bwlimit": "1M"}
+        {"confirm_deletions": 12, "approval": None, "verify": "size", "bwlimit": "1M"}
     ]
 
 
@@ -106,3 +106,18 @@ async def test_a_server_is_named_by_the_key_of_its_receipts(
     server.on("GET", "/v1/receipt-key", ok(v1.ReceiptKey(public_key="abc=")))
 
     assert await client.receipt_key() == "abc="
+
+
+async def test_a_plan_of_a_program_is_approved_and_carried_out_with_that(
+    server: Scripted, client: Client
+) -> None:
+    approval = v1.Approval(plan="t_plan", deletions=3, approval="cca_1_x", expires_at=views.AT)
+    server.on("POST", "/v1/plans/t_plan/approve", ok(approval))
+    server.on("POST", "/v1/plans/t_plan/apply", ok(views.transfer(plan="t_plan"), 202))
+
+    assert await client.plans.approve("t_plan") == approval
+    await client.plans.apply("t_plan", approval=approval.approval)
+
+    (body,) = server.bodies("POST", "/v1/plans/t_plan/apply")
+    assert isinstance(body, dict)
+    assert (body["approval"], body["confirm_deletions"]) == ("cca_1_x", None)

@@ -31,7 +31,8 @@ waiting, not the copy.
 _PLAN_HELP: Final = """List what a copy would do, and do nothing.
 
 Every file with its reason and its bytes; with --mirror also what would be
-deleted. With -o FILE it can be carried out later: cloudcopy apply FILE.
+deleted. With -o FILE it can be carried out later: cloudcopy apply FILE. What a
+program planned is approved with: cloudcopy plan approve PLAN.
 """
 _APPLY_HELP: Final = """Carry out a plan, and wait for it.
 
@@ -50,11 +51,17 @@ By checksum unless --compare says otherwise. Exit code 0: they are equal;
 3: they differ.
 """
 
+_MCP_HELP: Final = """Serve a model the tools to plan, start and watch copies (MCP over stdio).
+
+It asks with the API key in CLOUDCOPY_API_KEY: make one for it alone, with
+cloudcopy key create. It deletes nothing that a person did not approve.
+"""
+
 # Where each noun's commands are, and what it is.
 _NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "copy": ("copy:copy", _COPY_HELP),
     "mirror": ("plan:mirror", _MIRROR_HELP),
-    "plan": ("plan:plan", _PLAN_HELP),
+    "plan": ("plan:planning", _PLAN_HELP),
     "apply": ("plan:apply", _APPLY_HELP),
     "check": ("check:check", _CHECK_HELP),
     "transfer": ("transfer:app", "Copies, plans and checks that run and that have ended."),
@@ -64,6 +71,7 @@ _NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "instance": ("instance:app", "Directories on machines that can be copied from and to."),
     "machine": ("machine:app", "Hosts that run an agent."),
     "key": ("key:app", "API keys."),
+    "mcp": ("mcp:mcp", _MCP_HELP),
     "cloud": ("copy:cloud", "Copies in the form of the compatible API."),
 }
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cloudcopy.cli import addresses, exits, files, plan_file, report, watching
+from cloudcopy.cli.approve import approve
 from cloudcopy.cli.call import NO_OPTIONS, Call, Environ, Options, Session
 from cloudcopy.cli.exits import Refused
 from cloudcopy.cli.flags import NO_FLAGS, Bwlimit, Compare, Flags, Verify
@@ -21,6 +22,9 @@ from cloudcopy.sdk import Conflict, ModeName, TransferView, VerifyName
 ANSWER: Final = "answer"
 
 Work = Callable[[Session], Awaitable[int | Call]]
+
+planning = App(name="plan", usage="Usage: cloudcopy plan [OPTIONS] SRC DST", help_epilogue="")
+planning.command(approve)
 
 Confirm = Annotated[
     int | None,
@@ -42,6 +46,7 @@ class Wish:
     detach: bool
 
 
+@planning.default
 def plan(
     src: Source,
     dst: Destination,

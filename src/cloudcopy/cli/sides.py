@@ -26,7 +26,7 @@ class Sides(TypedDict):
     compare: LevelName | None
 
 
-async def sides(session: Session, route: Route, flags: Flags, compare: LevelName | None) -> Sides:
+async def fits(session: Session, route: Route) -> None:
     """Raises Refused: `s3.101` must not write into a store of another kind."""
     if route.cloud_type is not None:
         found = await session.client.connections.get(int(route.connection))
@@ -39,6 +39,11 @@ async def sides(session: Session, route: Route, flags: Flags, compare: LevelName
                     "you mean.",
                 ),
             )
+
+
+async def sides(session: Session, route: Route, flags: Flags, compare: LevelName | None) -> Sides:
+    """Raises Refused, as `fits`."""
+    await fits(session, route)
     return Sides(
         instance=route.instance,
         connection=route.connection,

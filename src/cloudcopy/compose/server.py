@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 import uvicorn
 
-from cloudcopy.adapters import system
+from cloudcopy.adapters import documents, system
 from cloudcopy.adapters.bus.local import LocalBus
 from cloudcopy.adapters.cron import read_cron
 from cloudcopy.adapters.rclone.binary import find
@@ -79,6 +79,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             ),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
+            documents=await asyncio.to_thread(documents.load),
         )
 
 

@@ -7,6 +7,7 @@ CloudCopyError
         Conflict            the thing exists, but not in a state that allows this
         Unauthenticated     no key, or one we do not know
         Forbidden           the key is known and may not do this
+            NotApproved     somebody else must approve this first
         StoreUnreachable    the cloud store refused us or could not be reached
     Unavailable             the request is sound; we cannot serve it right now
         TooMany             the caller has as many of these at once as it may
@@ -95,6 +96,12 @@ class Forbidden(Rejected):
     def __init__(self, detail: str, *, code: str = "forbidden", next: tuple[str, ...] = ()) -> None:
         super().__init__(detail, next=next)
         self.code = code
+
+
+class NotApproved(Forbidden):
+    """Somebody else must approve this first."""
+
+    code = "not_approved"
 
 
 class StoreUnreachable(Rejected):

@@ -1,14 +1,14 @@
 """The web application: routes, doors and error shapes put together."""
 
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, errors, metrics
+from cloudcopy.http import agents, document, documents, errors, metrics
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
-from cloudcopy.http.v0 import account, copies, scheduled_jobs
+from cloudcopy.http.v0 import account, copies, directs, scheduled_jobs
 from cloudcopy.http.v0 import instances as compatible_instances
 from cloudcopy.http.v0 import keys as compatible_keys
 from cloudcopy.http.v1 import (
@@ -33,6 +33,7 @@ DESCRIPTION: Final = (
 _ROUTERS: Final = (
     copies.router,
     scheduled_jobs.router,
+    directs.router,
     account.router,
     compatible_instances.router,
     compatible_keys.router,
@@ -48,6 +49,7 @@ _ROUTERS: Final = (
     machines.router,
     keys.router,
     accounts.router,
+    documents.router,
     agents.router,
 )
 
@@ -61,6 +63,7 @@ def build_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         docs_url="/docs",
         redoc_url=None,
+        openapi_tags=document.TAGS,
     )
     app.state.services = services
     app.state.streams = events.Streams()
@@ -71,22 +74,5 @@ def build_app(services: Services) -> FastAPI:
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
     app.add_middleware(BoundedHead)
-    _trim_document(app)
+    document.install(app)
     return app
-
-
-def _trim_document(app: FastAPI) -> None:
-    """FastAPI documents a 422 of its own wherever there are parameters; the compatible API has
-    only the one that a route declares."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        for path, operations in document["paths"].items():
-            if path.startswith("/api/"):
-                for operation in operations.values():
-                    if "HTTPValidationError" in str(operation["responses"].get("422")):
-                        del operation["responses"]["422"]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ from fastapi import Request, WebSocket
 from cloudcopy.control import connections, keys, machines, queries, rechecks, slots, transfers
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
+from cloudcopy.ports.documents import Documents
 from cloudcopy.ports.engine import Probe
 from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
@@ -27,6 +28,7 @@ class Services:
         new_nonce: 256 random bits for an agent's login challenge.
         public_url: What result URLs begin with; empty means the address of the request.
         closing: Set when the server shuts down: sockets of agents end then.
+        documents: What `/docs/NAME.md` serves.
         rechecking: The turns of those that list a store before they believe a report.
         misses: How often that was not possible, by attempt.
     """
@@ -46,6 +48,7 @@ class Services:
     schedules: slots.Desk
     public_url: str
     closing: asyncio.Event
+    documents: Documents = field(default_factory=dict)
     rechecking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, RECHECKS))
     misses: rechecks.Misses = field(default_factory=dict)
 

@@ -12,8 +12,11 @@ from cloudcopy.sdk.errors import (
     Unavailable,
     Unreachable,
 )
+from cloudcopy.sdk.sync import SyncClient, SyncTransfer
+from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
     AccountView,
+    Approval,
     CatchUpName,
     ConnectionTest,
     ConnectionView,
@@ -52,6 +55,7 @@ from cloudcopy.wire.v1 import (
 __all__ = [
     "AccountView",
     "ApiError",
+    "Approval",
     "CatchUpName",
     "Client",
     "CloudCopyError",
@@ -88,6 +92,9 @@ __all__ = [
     "ScheduleView",
     "ScopeName",
     "StateName",
+    "SyncClient",
+    "SyncTransfer",
+    "Transfer",
     "TransferView",
     "Unauthenticated",
     "Unavailable",

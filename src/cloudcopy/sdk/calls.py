@@ -22,10 +22,13 @@ from cloudcopy.sdk.errors import ApiError, CloudCopyError, Unreachable, kind_of
 from cloudcopy.wire.v1 import Problem
 
 Sleep = Callable[[float], Awaitable[None]]  # seconds
+Chance = Callable[[], float]  # from 0 to 1
 
 TRIES: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.25  # doubled each time: a server that restarts is back in 4 s
 LONGEST_PAUSE_SECONDS: Final = 30.0  # asked to wait for longer, we say so instead
+SPREAD: Final = 0.5  # of a pause of our own is left to chance: clients must not come back as one
+ASKED_SPREAD: Final = 0.1  # of the pause that a server asked for comes on top, at most
 LONGEST_LINE_BYTES: Final = 1024 * 1024  # of a stream: a row or an event is far shorter
 
 _TEMPORARY = frozenset({429, 502, 503, 504})
@@ -38,10 +41,13 @@ View = TypeVar("View", bound=BaseModel)
 class Calls:
     """Sends calls to one server, with one key."""
 
-    def __init__(self, http: httpx2.AsyncClient, *, server: str, sleep: Sleep) -> None:
+    def __init__(
+        self, http: httpx2.AsyncClient, *, server: str, sleep: Sleep, chance: Chance
+    ) -> None:
         self._http = http
         self._server = server  # for error messages
         self.sleep = sleep
+        self._chance = chance
 
     async def get(
         self, path: str, view: type[View], params: Mapping[str, str | int] | None = None
@@ -111,26 +117,26 @@ class Calls:
 
     async def lines(
         self, path: str, *, params: Mapping[str, str | int] | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The lines of an answer, as they come, without their ends."""
+    ) -> AsyncGenerator[list[bytes], None]:
+        """The lines of an answer without their ends, as many at once as a piece of it holds."""
         async with (
             self.stream(path, params=params) as answer,
             aclosing(self.split(answer)) as found,
         ):
-            async for line in found:
-                yield line
+            async for lines in found:
+                yield lines
 
-    async def split(self, answer: httpx2.Response) -> AsyncGenerator[bytes, None]:
-        """The lines of a body that is being read."""
+    async def split(self, answer: httpx2.Response) -> AsyncGenerator[list[bytes], None]:
+        """The lines of a body that is being read, in the same way."""
         rest = b""
         async for chunk in answer.aiter_bytes():
             *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line.removesuffix(b"\r")
+            if whole:
+                yield [line.removesuffix(b"\r") for line in whole]
             if len(rest) > LONGEST_LINE_BYTES:
                 raise self.not_the_api(answer.status_code)
         if rest:
-            yield rest
+            yield [rest]
 
     async def _send(
         self,
@@ -155,7 +161,7 @@ class Calls:
         timeout = self._http.timeout if silence_seconds is None else httpx2.Timeout(silence_seconds)
         for left in range(tries - 1, -1, -1):
             error: CloudCopyError
-            wait: float | None = pause
+            wait: float | None = (own := pause * (1 - SPREAD * self._chance()))
             request = self._http.build_request(
                 method, path, json=body, params=params, headers=headers, timeout=timeout
             )
@@ -171,13 +177,23 @@ class Calls:
                 if answer.is_success:
                     return answer
                 error = self._refusal(answer)
-                wait = _asked_wait(answer, otherwise=pause)
+                wait = self._asked_wait(answer, otherwise=own)
                 again = answer.status_code in (_TEMPORARY if repeatable else _NOTHING_STARTED)
             if not (left and again and wait is not None):
                 raise error
             await self.sleep(wait)
             pause *= 2
         raise AssertionError(method)
+
+    def _asked_wait(self, answer: httpx2.Response, *, otherwise: float) -> float | None:
+        """Seconds to wait before the next try; None when the server asks for too many."""
+        asked = answer.headers.get("Retry-After", "")
+        if not (asked.isascii() and asked.isdigit()):  # the date form is for caches
+            return otherwise
+        seconds = float(asked)
+        if seconds > LONGEST_PAUSE_SECONDS:
+            return None
+        return seconds * (1 + ASKED_SPREAD * self._chance())
 
     def _no_answer(self, cause: httpx2.RequestError) -> Unreachable:
         late = isinstance(cause, httpx2.TimeoutException)
@@ -233,11 +249,3 @@ async def _read_whole(answer: httpx2.Response) -> None:
         await answer.aread()
     finally:
         await answer.aclose()
-
-
-def _asked_wait(answer: httpx2.Response, *, otherwise: float) -> float | None:
-    """Seconds to wait before the next try; None when the server asks for too many."""
-    asked = answer.headers.get("Retry-After", "")
-    if not (asked.isascii() and asked.isdigit()):  # the date form is for caches
-        return otherwise
-    return float(asked) if float(asked) <= LONGEST_PAUSE_SECONDS else None

@@ -5,11 +5,12 @@ async with Client("http://127.0.0.1:8420", key) as client:
         instance="here", connection="my-s3", direction="instance_to_cloud",
         src="/data", dst="my-bucket/data",
     )
-    ended = await client.transfers.wait(transfer.id)
+    ended = await transfer.wait()
     print(ended.state, ended.result.summary)
 """
 
 import asyncio
+import random
 import secrets
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import Final, Self
 import httpx2
 
 from cloudcopy.sdk.accounts import Accounts
-from cloudcopy.sdk.calls import Calls, Sleep
+from cloudcopy.sdk.calls import Calls, Chance, Sleep
 from cloudcopy.sdk.connections import Connections
 from cloudcopy.sdk.errors import Unauthenticated, Unreachable
 from cloudcopy.sdk.instances import Instances
@@ -41,6 +42,7 @@ class Client:
         timeout: Seconds to wait for any one answer.
         transport: Instead of the network, e.g. ``httpx2.ASGITransport(app)``.
         sleep: Waits between tries and polls.
+        chance: Draws from 0 to 1 how much the pauses between tries vary.
         new_idempotency_key: Draws a fresh one for each copy, plan or check that is asked for.
 
     Raises:
@@ -56,6 +58,7 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
+        chance: Chance = random.random,
         new_idempotency_key: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         server = _server(url)
@@ -66,7 +69,7 @@ class Client:
             transport=transport,
         )
         self._server = server
-        calls = Calls(self._http, server=server, sleep=sleep)
+        calls = Calls(self._http, server=server, sleep=sleep, chance=chance)
         self._calls = calls
         self.transfers = Transfers(calls, new_idempotency_key)
         self.plans = Plans(calls, new_idempotency_key)

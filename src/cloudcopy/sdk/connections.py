@@ -1,8 +1,10 @@
 """Connections: named cloud stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.sdk.references import as_id, only
 from cloudcopy.wire.v1 import ConnectionPage, ConnectionTest, ConnectionView
 
@@ -35,9 +37,9 @@ class Connections:
             params={"test": "true" if test else "false"},
         )
 
-    async def list(self) -> Sequence[ConnectionView]:
+    def list(self) -> Listing[ConnectionView]:
         """All of them, without their secrets."""
-        return (await self._calls.get("/v1/connections", ConnectionPage)).data
+        return Listing(pages(partial(self._calls.get, "/v1/connections", ConnectionPage), {}))
 
     async def get(self, id: int) -> ConnectionView:
         return await self._calls.get(f"/v1/connections/{id:d}", ConnectionView)

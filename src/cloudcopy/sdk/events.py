@@ -93,20 +93,21 @@ async def followed(calls: Calls, path: str) -> AsyncGenerator[Told, None]:
         await calls.sleep(PAUSE_SECONDS if missed else FIRST_PAUSE_SECONDS)
 
 
-async def _events(lines: AsyncIterable[bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
+async def _events(read: AsyncIterable[list[bytes]]) -> AsyncGenerator[tuple[str, bytes], None]:
     """Kinds and data; a comment has neither."""
     kind = ""
     data: list[bytes] = []
-    async for line in lines:
-        name, _, value = line.partition(b":")
-        match name:
-            case b"" if line:
-                yield "", b""
-            case b"":
-                if data:
-                    yield kind, b"\n".join(data)
-                kind, data = "", []
-            case b"event":
-                kind = value.removeprefix(b" ").decode(errors="replace")
-            case b"data":
-                data.append(value.removeprefix(b" "))
+    async for lines in read:
+        for line in lines:
+            name, _, value = line.partition(b":")
+            match name:
+                case b"" if line:
+                    yield "", b""
+                case b"":
+                    if data:
+                        yield kind, b"\n".join(data)
+                    kind, data = "", []
+                case b"event":
+                    kind = value.removeprefix(b" ").decode(errors="replace")
+                case b"data":
+                    data.append(value.removeprefix(b" "))

@@ -1,8 +1,9 @@
 """Instances: the directories that can be copied from and to."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.sdk.references import as_id, only
 from cloudcopy.wire.v1 import InstancePage, InstanceView
 
@@ -13,8 +14,8 @@ class Instances:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def list(self) -> Sequence[InstanceView]:
-        return (await self._calls.get("/v1/instances", InstancePage)).data
+    def list(self) -> Listing[InstanceView]:
+        return Listing(pages(partial(self._calls.get, "/v1/instances", InstancePage), {}))
 
     async def get(self, id: int) -> InstanceView:
         return await self._calls.get(f"/v1/instances/{id:d}", InstanceView)

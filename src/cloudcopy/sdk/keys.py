@@ -1,11 +1,13 @@
 """API keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cloudcopy.sdk.calls import Calls
 from cloudcopy.sdk.errors import NotFound
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.wire.v1 import CreatedKey, KeyPage, KeyView
 
 
@@ -15,9 +17,9 @@ class Keys:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def list(self) -> Sequence[KeyView]:
+    def list(self) -> Listing[KeyView]:
         """All keys, revoked ones included; never the keys themselves."""
-        return (await self._calls.get("/v1/keys", KeyPage)).data
+        return Listing(pages(partial(self._calls.get, "/v1/keys", KeyPage), {}))
 
     async def create(
         self,

@@ -1,8 +1,9 @@
 """Machines: the hosts that run an agent."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.sdk.references import as_id, only
 from cloudcopy.wire.v1 import GivenUp, JoinToken, MachinePage, MachineView
 
@@ -13,8 +14,8 @@ class Machines:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def list(self) -> Sequence[MachineView]:
-        return (await self._calls.get("/v1/machines", MachinePage)).data
+    def list(self) -> Listing[MachineView]:
+        return Listing(pages(partial(self._calls.get, "/v1/machines", MachinePage), {}))
 
     async def get(self, id: int) -> MachineView:
         return await self._calls.get(f"/v1/machines/{id:d}", MachineView)

@@ -1,12 +1,15 @@
 """Where transfers, plans and checks are asked for, and listed: the same for all three."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from pydantic import BaseModel
 
 from cloudcopy.sdk.calls import Calls
 from cloudcopy.sdk.errors import NotFound
+from cloudcopy.sdk.pages import pages
+from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import TransferPage, TransferView
 
 PAGE_SIZE: Final = 50
@@ -21,35 +24,30 @@ class Orders:
         self._kind = kind
         self._root = f"/v1/{kind}s"
 
-    async def submit(self, body: BaseModel, path: str | None = None) -> TransferView:
+    async def submit(self, body: BaseModel, path: str | None = None) -> Transfer:
         """Ask for one, at `path` or the kind's own. Returns once it is durable.
 
         A call that had to be tried again still asks for one: every try carries the same
         Idempotency-Key.
         """
-        return await self._calls.post(
+        made = await self._calls.post(
             path or self._root,
             TransferView,
             body=body.model_dump(mode="json"),
             headers={"Idempotency-Key": self._new_idempotency_key()},
             repeatable=True,
         )
+        return Transfer.of(made, self._calls)
 
     async def get(self, id: str) -> TransferView:
         return await self._calls.get(self.path(id), TransferView)
 
-    async def list(
+    def list(
         self, filters: Mapping[str, str | int], *, page_size: int
     ) -> AsyncGenerator[TransferView, None]:
         """All that fit, newest first, fetched page by page as the caller goes on."""
-        params: dict[str, str | int] = {**filters, "limit": page_size}
-        while True:
-            page = await self._calls.get(self._root, TransferPage, params)
-            for each in page.data:
-                yield each
-            if page.next_cursor is None:
-                return
-            params["cursor"] = page.next_cursor
+        fetch = partial(self._calls.get, self._root, TransferPage)
+        return pages(fetch, {**filters, "limit": page_size})
 
     def path(self, id: str) -> str:
         """Where the one called `id` is.

@@ -1,15 +1,17 @@
 """Plans and checks: transfers that move nothing.
 
-Both are waited for with `client.transfers.wait`, and what they found of each file is
-`client.transfers.files`.
+Both are waited for as a transfer is, with `.wait()` or `client.transfers.wait`, and what they
+found of each file is `client.transfers.files`.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from cloudcopy.sdk.calls import Calls
 from cloudcopy.sdk.orders import PAGE_SIZE, Orders
+from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import (
     Apply,
+    Approval,
     DirectionName,
     LevelName,
     ModeName,
@@ -24,6 +26,7 @@ class Plans:
     """`client.plans`."""
 
     def __init__(self, calls: Calls, new_idempotency_key: Callable[[], str]) -> None:
+        self._calls = calls
         self._orders = Orders(calls, new_idempotency_key, "plan")
 
     async def create(
@@ -37,7 +40,7 @@ class Plans:
         flags: Sequence[str] = (),
         compare: LevelName | None = None,
         mode: ModeName = "copy",
-    ) -> TransferView:
+    ) -> Transfer:
         """Ask for a list of what a copy, or a mirror, of `src` into `dst` would do."""
         body = NewPlan(
             instance=instance,
@@ -56,19 +59,33 @@ class Plans:
         id: str,
         *,
         confirm_deletions: int | None = None,
+        approval: str | None = None,
         verify: VerifyName = "hash",
         bwlimit: str = "",
-    ) -> TransferView:
+    ) -> Transfer:
         """Carry out a plan that has succeeded; the transfer that does it.
 
         It fails without doing anything when one of both sides is no longer as the plan saw it.
+
+        Args:
+            approval: What `approve` returned to somebody else; it works once.
 
         Raises:
             Conflict: ``deletions_not_confirmed``: there are many deletions, and
                 `confirm_deletions` is not their number.
         """
-        body = Apply(confirm_deletions=confirm_deletions, verify=verify, bwlimit=bwlimit)
+        body = Apply(
+            confirm_deletions=confirm_deletions, approval=approval, verify=verify, bwlimit=bwlimit
+        )
         return await self._orders.submit(body, f"{self._orders.path(id)}/apply")
+
+    async def approve(self, id: str) -> Approval:
+        """Let a program carry out a plan that it made with a key of its own.
+
+        Raises:
+            Conflict: ``own_plan``: it was made with this client's key.
+        """
+        return await self._calls.post(f"{self._orders.path(id)}/approve", Approval, repeatable=True)
 
     async def get(self, id: str) -> TransferView:
         return await self._orders.get(id)
@@ -94,7 +111,7 @@ class Checks:
         dst: str,
         flags: Sequence[str] = (),
         compare: LevelName | None = None,
-    ) -> TransferView:
+    ) -> Transfer:
         """Ask whether what is inside `src` and `dst` is the same: by checksum, unless told
         otherwise. It ends ``succeeded`` when it is and ``partial`` when it is not."""
         body = NewCheck(

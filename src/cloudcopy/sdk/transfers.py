@@ -1,19 +1,18 @@
 """Transfers: ask for a copy, follow it, change it, and see what became of each file."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
-from typing import Final, Literal
+from contextlib import aclosing
+from typing import Literal
 
-from cloudcopy.sdk import events, receipts
+from cloudcopy.sdk import events, receipts, waiting
 from cloudcopy.sdk.calls import Calls
-from cloudcopy.sdk.errors import CloudCopyError, Unavailable, Unreachable
-from cloudcopy.sdk.events import FINAL_STATES, MAX_MISSED, Place, Told
+from cloudcopy.sdk.events import Told
 from cloudcopy.sdk.orders import PAGE_SIZE, Orders
+from cloudcopy.sdk.waiting import Show, Transfer
 from cloudcopy.wire.receipt import Receipt
 from cloudcopy.wire.v1 import (
     Change,
     DirectionName,
-    EventView,
     FileView,
     LevelName,
     NewTransfer,
@@ -25,11 +24,6 @@ from cloudcopy.wire.v1 import (
     VerifyName,
     WorkName,
 )
-
-FIRST_POLL_SECONDS: Final = 0.1  # a small copy ends within a second
-SLOWEST_POLL_SECONDS: Final = 1.0  # agents report about once a second
-
-Show = Callable[[TransferView], None]
 
 
 class Transfers:
@@ -51,7 +45,7 @@ class Transfers:
         compare: LevelName | None = None,
         verify: VerifyName = "hash",
         bwlimit: str = "",
-    ) -> TransferView:
+    ) -> Transfer:
         """Ask for a copy of what is inside `src` into `dst`. Returns once it is durable.
 
         A call that had to be tried again still asks for one copy.
@@ -137,10 +131,25 @@ class Transfers:
         Raises:
             Unreachable: the connection broke; what was yielded until then is right.
         """
+        found = self.files_at_once(id, outcomes=outcomes, prefix=prefix, attempt=attempt)
+        async with aclosing(found) as several:
+            async for files in several:
+                for each in files:
+                    yield each
+
+    async def files_at_once(
+        self,
+        id: str,
+        *,
+        outcomes: Iterable[OutcomeName] = (),
+        prefix: str = "",
+        attempt: int | None = None,
+    ) -> AsyncGenerator[Sequence[FileView], None]:
+        """The same, as many at once as a piece of the answer holds, some hundred at most."""
         path, params = self._files(id, outcomes, prefix, attempt)
-        async with aclosing(self._calls.lines(path, params=params)) as lines:
-            async for line in lines:
-                yield self._calls.read(line, FileView, status=200)
+        async with aclosing(self._calls.lines(path, params=params)) as several:
+            async for lines in several:
+                yield [self._calls.read(line, FileView, status=200) for line in lines]
 
     async def files_to(
         self,
@@ -175,64 +184,20 @@ class Transfers:
         transfer has ended. A server that is away for less than about a minute is waited for."""
         return events.followed(self._calls, self._orders.path(id))
 
+    def watch(self, id: str) -> AsyncGenerator[TransferView, None]:
+        """The transfer, and again whenever it has changed, until it has ended; the last one is
+        the end. How `wait` waits."""
+        return waiting.watched(self._calls, self._orders.path(id))
+
     async def wait(self, id: str, on_progress: Show | None = None) -> TransferView:
         """Wait until the transfer has ended, whatever its end is, and return it.
 
-        A paused one has not ended: somebody may resume it. `on_progress` is called with the
-        first view, then whenever it has changed, the final one included. The server's events
-        are followed; where there are none, it is polled. A server that is away for less than
-        about a minute is waited for.
+        A paused one has not ended: somebody may resume it. `on_progress`, a function or a
+        coroutine function, is called with the first view, then whenever it has changed, the
+        final one included. The server's events are followed; where there are none, it is
+        polled. A server that is away for less than about a minute is waited for.
         """
-        seen: TransferView | None = None
-
-        def show(view: TransferView) -> TransferView:
-            nonlocal seen
-            if view != seen and on_progress is not None:
-                on_progress(view)
-            seen = view
-            return view
-
-        place = Place()
-        pause = FIRST_POLL_SECONDS
-        missed = 0
-        eventful = True
-        while True:
-            try:
-                now = show(await self.get(id))
-            except (Unreachable, Unavailable):
-                missed += 1
-                if seen is None or missed > MAX_MISSED:
-                    raise
-            else:
-                missed = 0
-                if eventful and now.state not in FINAL_STATES:
-                    eventful = False  # where not even the first event comes, none will
-                    with suppress(CloudCopyError):  # the next poll says what is wrong, if it is
-                        async with aclosing(self._seen(now, place)) as views:
-                            async for each in views:
-                                eventful = True
-                                now = show(each)
-                if now.state in FINAL_STATES:
-                    return now
-            await self._calls.sleep(pause)
-            pause = min(SLOWEST_POLL_SECONDS, pause * 1.5)
-
-    async def _seen(self, seen: TransferView, place: Place) -> AsyncGenerator[TransferView, None]:
-        """The transfer with each event, until it has ended or the connection has."""
-        path = self._orders.path(seen.id)
-        async with aclosing(events.connected(self._calls, path, place)) as told:
-            async for each in told:
-                match each:
-                    case EventView() if (each.state, each.attempt) == (seen.state, seen.attempt):
-                        pass
-                    case EventView() | None:  # how many are ahead of it comes with no event
-                        seen = await self.get(seen.id)
-                    case progress:
-                        phase = progress.phase if seen.state == "running" else seen.phase
-                        seen = seen.model_copy(update={"progress": progress, "phase": phase})
-                yield seen
-                if seen.state in FINAL_STATES:
-                    return
+        return await waiting.end(self.watch(id), on_progress)
 
     async def _ask(self, id: str, verb: str, *, repeatable: bool) -> TransferView:
         path = f"{self._orders.path(id)}/{verb}"

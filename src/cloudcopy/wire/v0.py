@@ -65,6 +65,8 @@ class Success(BaseModel):
 class StopCopiesRequest(BaseModel):
     """Stop every cloud copy of an instance."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"client_id": "me", "dst_id": "101"}})
+
     client_id: str = ""
     dst_id: str = Field(default="", description="`101`, `C.101` or `101:/path`.")
 
@@ -75,6 +77,44 @@ class CreatedKey(BaseModel):
     id: int
     key: str
     permissions: dict[str, Any] | None
+
+
+class DirectCopyRequest(BaseModel):
+    """Copy what is inside `src_path` into `dst_path`, between an instance and a connection."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "client_id": "me",
+                "src_id": "s3.1001",
+                "dst_id": "C.101",
+                "src_path": "/my-bucket/data/",
+                "dst_path": "/workspace/",
+            }
+        }
+    )
+
+    client_id: str = ""
+    src_id: int | str = Field(
+        default="",
+        description="An instance: `101` or `C.101`. A connection: `s3.1001`, or `s3` for the only "
+        "one of that type.",
+    )
+    dst_id: int | str = Field(default="", description="In the same forms.")
+    src_path: str = Field(default="", description="A path on the source's side.")
+    dst_path: str = Field(default="", description="The directory to copy into.")
+    api_key: str = Field(default="", description="Instead of the Authorization header.")
+
+
+class StopDirectCopiesRequest(BaseModel):
+    """Stop every copy into one place."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"client_id": "me", "dst_id": "C.101"}})
+
+    client_id: str = ""
+    dst_id: int | str = Field(
+        default="", description="`101`, `C.101`, `101:/path`, `s3.1001` or `s3`."
+    )
 
 
 class CloudIntegration(BaseModel):

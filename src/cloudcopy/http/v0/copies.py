@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
 
 from cloudcopy.control import queries, transfers
 from cloudcopy.domain.connection import ConnectionId
@@ -26,13 +27,14 @@ from cloudcopy.wire.v0 import (
 
 router = APIRouter(prefix="/api/v0", tags=["Instances"])
 
+FIELDS = ("instance_id", "selected")  # what a cloud copy's body calls its two sides
 DIRECTIONS = {
     "instance to cloud": Direction.TO_CLOUD,
     "cloud to instance": Direction.TO_INSTANCE,
 }
 
 
-def documented(model: type[CloudCopyRequest] | type[StopCopiesRequest]) -> dict[str, Any]:
+def documented(model: type[BaseModel]) -> dict[str, Any]:
     """The request body for the served document; the routes read it themselves."""
     schema = model.model_json_schema()
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
@@ -50,12 +52,26 @@ def documented(model: type[CloudCopyRequest] | type[StopCopiesRequest]) -> dict[
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
     """Copy what is inside `src` into `dst`, between an instance and a cloud connection."""
     wanted = await order(await bodies.read(request), caller, app)
+    return await begun(wanted, FIELDS, request, caller, app)
+
+
+async def begun(
+    wanted: Order, fields: tuple[str, str], request: Request, caller: Caller, app: Services
+) -> CloudCopyStarted:
+    """Accept the order; the same one again, while it is live, is the same copy.
+
+    Args:
+        fields: What the body calls the instance and the connection.
+
+    Raises:
+        Invalid: one of them is not the caller's; these routes' documents know 200 and 400.
+    """
     try:
         transfer = await transfers.submit(
             wanted, caller=caller, desk=app.transfers, once_while_live=True
         )
-    except NotFound as error:  # this route's document knows 200 and 400
-        raise misnamed(error) from None
+    except NotFound as error:
+        raise misnamed(error, fields) from None
     token = queries.result_token(transfer, vault=app.vault)
     base = app.public_url or str(request.base_url).rstrip("/")
     return CloudCopyStarted(
@@ -65,10 +81,9 @@ async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStar
     )
 
 
-def misnamed(error: NotFound) -> Invalid:
+def misnamed(error: NotFound, fields: tuple[str, str] = FIELDS) -> Invalid:
     """The same, of the field of a copy's body that names what is not found."""
-    field = "selected" if "connection" in error.code else "instance_id"
-    return Invalid(field, str(error), code=error.code)
+    return Invalid(fields["connection" in error.code], str(error), code=error.code)
 
 
 async def order(body: dict[str, Any], caller: Caller, app: Services) -> Order:
@@ -127,6 +142,11 @@ async def stop(request: Request, caller: Compatible, app: App) -> Success:
     body = await bodies.read(request)
     instance = InstanceId(bodies.id_(body, "dst_id", code="no_such_instance"))
     count = await transfers.cancel_instance(instance, caller=caller, desk=app.transfers)
+    return stopped(count)
+
+
+def stopped(count: int) -> Success:
+    """What a client is told about so many copies."""
     copies = "1 copy is" if count == 1 else f"{count} copies are"
     return Success(
         success=True, msg=f"{copies} being stopped." if count else "Nothing was running."

@@ -15,7 +15,7 @@ from cloudcopy.wire.v1 import NewCheck, TransferPage, TransferView
 router = APIRouter(prefix="/v1/checks", tags=["Checks"])
 
 
-@router.post("", status_code=202, responses=shows(202, examples.CHECK))
+@router.post("", summary="compare two sides", status_code=202, responses=shows(202, examples.CHECK))
 @needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewCheck, Body(openapi_examples=examples.NEW_CHECK)],
@@ -36,7 +36,7 @@ async def submit(
     return await shown(check.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list checks", responses=PROBLEMS)
 @needs("instance_read", "api.transfer.show")
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of checks, newest first."""
@@ -44,7 +44,7 @@ async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None
     return await page(TransferFilter(work=Work.CHECK, before=before, limit=limit), caller, app)
 
 
-@router.get("/{check_id}", responses=shows(200, examples.CHECK))
+@router.get("/{check_id}", summary="show a check", responses=shows(200, examples.CHECK))
 @needs("instance_read", "api.transfer.show")
 async def one(check_id: str, caller: Native, app: App) -> TransferView:
     """One check. Its result counts equal files as `unchanged` and the others as `failed`."""

@@ -13,7 +13,7 @@ from cloudcopy.wire import v1
 router = APIRouter(prefix="/v1/connections", tags=["Connections"])
 
 
-@router.post("", status_code=201, responses=PROBLEMS)
+@router.post("", summary="add a connection", status_code=201, responses=PROBLEMS)
 @needs("user_write", "api.connection.change")
 async def create(
     body: v1.NewConnection, caller: Native, app: App, test: bool = True
@@ -27,7 +27,7 @@ async def create(
     return views.connection(made)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list connections", responses=PROBLEMS)
 @needs("user_read", "api.connection.show")
 async def every(caller: Native, app: App) -> v1.ConnectionPage:
     """All connections of the account, without their secrets."""
@@ -35,7 +35,7 @@ async def every(caller: Native, app: App) -> v1.ConnectionPage:
     return v1.ConnectionPage(data=[views.connection(each) for each in found])
 
 
-@router.get("/{connection_id}", responses=PROBLEMS)
+@router.get("/{connection_id}", summary="show a connection", responses=PROBLEMS)
 @needs("user_read", "api.connection.show")
 async def one(connection_id: Id, caller: Native, app: App) -> v1.ConnectionView:
     """One connection, without its secrets."""
@@ -44,7 +44,7 @@ async def one(connection_id: Id, caller: Native, app: App) -> v1.ConnectionView:
     )
 
 
-@router.post("/{connection_id}/test", responses=PROBLEMS)
+@router.post("/{connection_id}/test", summary="test a connection", responses=PROBLEMS)
 @needs("user_write", "api.connection.change")
 async def test(connection_id: Id, caller: Native, app: App) -> v1.ConnectionTest:
     """List the store's top once and say what came of it; a store that refuses is no error."""
@@ -55,7 +55,9 @@ async def test(connection_id: Id, caller: Native, app: App) -> v1.ConnectionTest
     return v1.ConnectionTest(ok=True, detail="The store answered and lists its content.")
 
 
-@router.delete("/{connection_id}", status_code=204, responses=PROBLEMS)
+@router.delete(
+    "/{connection_id}", summary="remove a connection", status_code=204, responses=PROBLEMS
+)
 @needs("user_write", "api.connection.change")
 async def remove(connection_id: Id, caller: Native, app: App) -> None:
     """Forget the connection and its credentials. Refused while a live transfer uses it."""

@@ -115,7 +115,12 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/{transfer_id}/events", response_class=Response, responses=_ANSWERS)
+@router.get(
+    "/{transfer_id}/events",
+    summary="follow a transfer",
+    response_class=Response,
+    responses=_ANSWERS,
+)
 @needs("instance_read", "api.transfer.show")
 async def events(  # noqa: PLR0917 - each is a part of the request
     transfer_id: str,

@@ -85,6 +85,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.get(
     "/v1/transfers/{transfer_id}/files",
+    summary="files of a transfer",
     response_class=StreamingResponse,
     responses=_ANSWERS,
     tags=["Transfers"],
@@ -99,6 +100,7 @@ async def of_transfer(
 
 @router.get(
     "/v1/plans/{plan_id}/files",
+    summary="files of a plan",
     response_class=StreamingResponse,
     responses=_ANSWERS,
     tags=["Plans"],
@@ -111,6 +113,7 @@ async def of_plan(plan_id: str, caller: Native, app: App, which: Which) -> Strea
 
 @router.get(
     "/v1/checks/{check_id}/files",
+    summary="files of a check",
     response_class=StreamingResponse,
     responses=_ANSWERS,
     tags=["Checks"],

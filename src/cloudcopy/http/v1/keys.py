@@ -19,7 +19,7 @@ from cloudcopy.wire import v1
 router = APIRouter(prefix="/v1", tags=["Keys"])
 
 
-@router.post("/keys", status_code=201, responses=PROBLEMS)
+@router.post("/keys", summary="create an API key", status_code=201, responses=PROBLEMS)
 @needs("user_write", "api.key.change")
 async def create(body: v1.NewKey, caller: Native, app: App) -> v1.CreatedKey:
     """A new key of the same account, shown this once. It can do nothing that the caller's own
@@ -42,7 +42,7 @@ def _expiry(body: v1.NewKey, app: Services) -> datetime | None:
     return app.now() + timedelta(seconds=body.expires_in_seconds)
 
 
-@router.get("/keys", responses=PROBLEMS)
+@router.get("/keys", summary="list API keys", responses=PROBLEMS)
 @needs("user_read", "api.key.show")
 async def every(caller: Native, app: App) -> v1.KeyPage:
     """All keys of the account, revoked ones too, without their secrets."""
@@ -50,21 +50,21 @@ async def every(caller: Native, app: App) -> v1.KeyPage:
     return v1.KeyPage(data=[views.key(each) for each in found])
 
 
-@router.delete("/keys/{key_id}", status_code=204, responses=PROBLEMS)
+@router.delete("/keys/{key_id}", summary="revoke an API key", status_code=204, responses=PROBLEMS)
 @needs("user_write", "api.key.change")
 async def revoke(key_id: str, caller: Native, app: App) -> None:
     """Refuse the key from now on. Doing it twice is the same as once."""
     await keys.revoke(KeyId(key_id), caller=caller, desk=app.keys)
 
 
-@router.get("/flags", tags=["Server"])
+@router.get("/flags", summary="flags of a copy", tags=["Server"])
 @anyone
 async def flags() -> dict[str, str]:
     """Open: every flag that a copy accepts, and what it takes. Their meaning is rclone's."""
     return published()
 
 
-@router.get("/health", tags=["Server"])
+@router.get("/health", summary="is it up", tags=["Server"])
 @anyone
 async def health() -> dict[str, str]:
     """Open: whether the server answers."""

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from cloudcopy.control import transfers
+from cloudcopy.control import approvals, transfers
 from cloudcopy.domain.order import TransferId, Verify, Work
 from cloudcopy.http.callers import App, Native, needs
 from cloudcopy.http.v1 import examples, orders
 from cloudcopy.http.v1.transfers import PROBLEMS, Cursor, Once, page, shown, shows
 from cloudcopy.ports.reads import TransferFilter
-from cloudcopy.wire.v1 import Apply, NewPlan, TransferPage, TransferView
+from cloudcopy.wire.v1 import Apply, Approval, NewPlan, TransferPage, TransferView
 
 router = APIRouter(prefix="/v1/plans", tags=["Plans"])
 
 
-@router.post("", status_code=202, responses=shows(202, examples.PLAN))
+@router.post("", summary="make a plan", status_code=202, responses=shows(202, examples.PLAN))
 @needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewPlan, Body(openapi_examples=examples.NEW_PLAN)],
@@ -36,7 +36,7 @@ async def submit(
     return await shown(plan.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list plans", responses=PROBLEMS)
 @needs("instance_read", "api.transfer.show")
 async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None) -> TransferPage:
     """One page of plans, newest first."""
@@ -44,14 +44,19 @@ async def every(caller: Native, app: App, limit: int = 50, cursor: Cursor = None
     return await page(TransferFilter(work=Work.PLAN, before=before, limit=limit), caller, app)
 
 
-@router.get("/{plan_id}", responses=shows(200, examples.PLAN))
+@router.get("/{plan_id}", summary="show a plan", responses=shows(200, examples.PLAN))
 @needs("instance_read", "api.transfer.show")
 async def one(plan_id: str, caller: Native, app: App) -> TransferView:
     """One plan. Its result counts what would be done."""
     return await shown(TransferId(plan_id), caller, app, work=Work.PLAN)
 
 
-@router.post("/{plan_id}/apply", status_code=202, responses=shows(202, examples.APPLIED))
+@router.post(
+    "/{plan_id}/apply",
+    summary="carry out a plan",
+    status_code=202,
+    responses=shows(202, examples.APPLIED),
+)
 @needs("instance_write", "api.instance.copy")
 async def apply(  # noqa: PLR0917 - each is a part of the request
     plan_id: str,
@@ -67,6 +72,18 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
     Many deletions want their number in `confirm_deletions`.
     """
     asked = body or Apply()
+    if asked.approval is not None:
+        transfer = await approvals.apply(
+            TransferId(plan_id),
+            asked.approval,
+            caller=caller,
+            desk=app.transfers,
+            vault=app.vault,
+            verify=Verify(asked.verify),
+            bwlimit=asked.bwlimit,
+        )
+        response.headers["Location"] = f"/v1/transfers/{transfer.id}"
+        return await shown(transfer.id, caller, app)
     transfer = await transfers.apply(
         TransferId(plan_id),
         caller=caller,
@@ -78,3 +95,15 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
     )
     response.headers["Location"] = f"/v1/transfers/{transfer.id}"
     return await shown(transfer.id, caller, app)
+
+
+@router.post("/{plan_id}/approve", summary="approve a plan", responses=PROBLEMS)
+async def approve(plan_id: str, caller: Native, app: App) -> Approval:
+    """Let a program carry out the plan that it made: the answer is handed to it, and is its
+    `approval` of `apply`, once and within an hour. The key that made the plan cannot."""
+    made = await approvals.issue(
+        TransferId(plan_id), caller=caller, desk=app.transfers, vault=app.vault
+    )
+    return Approval(
+        plan=made.plan, deletions=made.deletions, approval=made.text, expires_at=made.expires_at
+    )

@@ -14,6 +14,7 @@ router = APIRouter(prefix="/v1", tags=["Receipts"])
 
 @router.get(
     "/transfers/{transfer_id}/receipt",
+    summary="receipt of a transfer",
     response_model=receipt.Receipt,
     responses=PROBLEMS,
 )
@@ -25,7 +26,7 @@ async def one(transfer_id: str, caller: Native, app: App) -> Response:
     return Response(receipts.issue(seen, vault=app.vault), media_type="application/json")
 
 
-@router.get("/receipt-key")
+@router.get("/receipt-key", summary="the key of receipts")
 @anyone
 async def key(app: App) -> ReceiptKey:
     """The key that receipts are signed with. Open to everyone: it is what they verify by."""

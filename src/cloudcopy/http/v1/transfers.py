@@ -48,7 +48,7 @@ def shows(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any
     return PROBLEMS | {status: {"content": {"application/json": {"example": example}}}}
 
 
-@router.post("", status_code=202, responses=shows(202, examples.TRANSFER))
+@router.post("", summary="start a copy", status_code=202, responses=shows(202, examples.TRANSFER))
 @needs("instance_write", "api.instance.copy")
 async def submit(
     body: Annotated[NewTransfer, Body(openapi_examples=examples.NEW_TRANSFER)],
@@ -69,7 +69,7 @@ async def submit(
     return await shown(transfer.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list transfers", responses=PROBLEMS)
 @needs("instance_read", "api.transfer.show")
 async def every(  # noqa: PLR0917 - each is a query parameter
     caller: Native,
@@ -101,14 +101,19 @@ def _states(text: str) -> frozenset[State]:
         raise Invalid("state", f"{text[:80]!r} must be among {known}") from None
 
 
-@router.get("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@router.get("/{transfer_id}", summary="show a transfer", responses=shows(200, examples.TRANSFER))
 @needs("instance_read", "api.transfer.show")
 async def one(transfer_id: str, caller: Native, app: App) -> TransferView:
     """One transfer with its latest numbers, and its result once it has ended."""
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.get("/{transfer_id}/log", response_class=PlainTextResponse, responses=PROBLEMS)
+@router.get(
+    "/{transfer_id}/log",
+    summary="the end of the engine's log",
+    response_class=PlainTextResponse,
+    responses=PROBLEMS,
+)
 @needs("instance_read", "api.instance.request_logs")
 async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
     """The end of the engine's log: the latest lines while it runs, then those of its end."""
@@ -117,7 +122,9 @@ async def log(transfer_id: str, caller: Native, app: App) -> PlainTextResponse:
     return PlainTextResponse("".join(f"{line}\n" for line in told.log) if told else "")
 
 
-@router.post("/{transfer_id}/cancel", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/cancel", summary="cancel a transfer", status_code=202, responses=PROBLEMS
+)
 @needs("instance_write", "api.instance.cancel_copy")
 async def cancel(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop. 202: it is asked; a copy that has just finished stays succeeded."""
@@ -125,7 +132,9 @@ async def cancel(transfer_id: str, caller: Native, app: App) -> TransferView:
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/pause", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/pause", summary="pause a transfer", status_code=202, responses=PROBLEMS
+)
 @needs("instance_write", "api.instance.cancel_copy")
 async def pause(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Ask the machine to stop and keep what has arrived, until it is resumed."""
@@ -133,7 +142,9 @@ async def pause(transfer_id: str, caller: Native, app: App) -> TransferView:
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/resume", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/resume", summary="resume a transfer", status_code=202, responses=PROBLEMS
+)
 @needs("instance_write", "api.instance.copy")
 async def resume(transfer_id: str, caller: Native, app: App) -> TransferView:
     """Let a paused transfer go on, in an attempt of its own, once it has its turn."""
@@ -141,7 +152,9 @@ async def resume(transfer_id: str, caller: Native, app: App) -> TransferView:
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.post("/{transfer_id}/retry", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{transfer_id}/retry", summary="retry a transfer", status_code=202, responses=PROBLEMS
+)
 @needs("instance_write", "api.instance.copy")
 async def retry(
     transfer_id: str,
@@ -156,7 +169,11 @@ async def retry(
     return await shown(TransferId(transfer_id), caller, app)
 
 
-@router.patch("/{transfer_id}", responses=shows(200, examples.TRANSFER))
+@router.patch(
+    "/{transfer_id}",
+    summary="limit the bandwidth of a transfer",
+    responses=shows(200, examples.TRANSFER),
+)
 @needs("instance_write", "api.instance.copy")
 async def change(
     transfer_id: str,

@@ -37,6 +37,7 @@ from cloudcopy.wire.v1.schedules import (
 from cloudcopy.wire.v1.shape import Body, Problem, Reference, View
 from cloudcopy.wire.v1.transfers import (
     Apply,
+    Approval,
     Change,
     CurrentFileView,
     DigestsView,
@@ -69,6 +70,7 @@ __all__ = [
     "AccountPage",
     "AccountView",
     "Apply",
+    "Approval",
     "Body",
     "CatchUpName",
     "Change",

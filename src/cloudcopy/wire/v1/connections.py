@@ -26,7 +26,7 @@ class ConnectionView(View):
 
 class ConnectionPage(View):
     data: list[ConnectionView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class ConnectionTest(View):

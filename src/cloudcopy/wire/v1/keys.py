@@ -47,7 +47,7 @@ class KeyView(View):
 
 class KeyPage(View):
     data: list[KeyView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class CreatedKey(KeyView):

@@ -18,7 +18,7 @@ class MachineView(View):
 
 class MachinePage(View):
     data: list[MachineView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class Invite(Body):
@@ -50,7 +50,7 @@ class InstanceView(View):
 
 class InstancePage(View):
     data: list[InstanceView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class Enrol(Body):

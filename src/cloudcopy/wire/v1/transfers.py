@@ -101,8 +101,22 @@ class Apply(Body):
     """Carry out a plan. `confirm_deletions`: how many files it deletes, where it asks for that."""
 
     confirm_deletions: int | None = None
+    approval: str | None = Field(
+        default=None,
+        description="Somebody's approval of this plan, in the place of a confirmation. It works "
+        "once: again it answers with the same transfer.",
+    )
     verify: VerifyName = "hash"
     bwlimit: str = ""
+
+
+class Approval(View):
+    """What a program carries out a plan with that it may not confirm itself."""
+
+    plan: str
+    deletions: int
+    approval: str
+    expires_at: datetime
 
 
 class Retry(Body):
