@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from cloudcopy.http import agents, errors
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
-from cloudcopy.http.v0 import account, copies
+from cloudcopy.http.v0 import account, asks, copies, lifecycles, questions, ssh
 from cloudcopy.http.v0 import instances as compatible_instances
 from cloudcopy.http.v1 import (
     checks,
@@ -31,6 +31,10 @@ _ROUTERS: Final = (
     copies.router,
     account.router,
     compatible_instances.router,
+    lifecycles.router,
+    asks.router,
+    ssh.router,
+    questions.router,
     transfers.router,
     events.router,
     plans.router,

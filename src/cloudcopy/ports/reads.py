@@ -12,15 +12,21 @@ from typing import Protocol
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import State, Transfer
+from cloudcopy.ports.instances import InstanceReads
 from cloudcopy.ports.vault import Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSeen:
-    """A transfer with the names of what it joins and its stored numbers (up to ~5 s old)."""
+    """A transfer with the names of what it joins and its stored numbers (up to ~5 s old).
+
+    Attributes:
+        instance_name: What the machine calls the instance, where that is not its label.
+    """
 
     transfer: Transfer
     instance_label: str
@@ -28,16 +34,22 @@ class TransferSeen:
     cloud_type: str
     machine_seen_at: datetime | None
     progress: Progress | None
+    instance_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSeen:
-    """An instance with its machine and its latest transfer (by creation), if any."""
+    """An instance with its machine and its latest transfer (by creation), if any.
+
+    Attributes:
+        hardware: The machine's; None where instances cannot be created on it, or no longer.
+    """
 
     instance: Instance
     machine_name: str
     machine_seen_at: datetime | None
     latest: TransferSeen | None
+    hardware: Hardware | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +75,7 @@ class Moved:
     reason: str
 
 
-class Reads(Protocol):
+class Reads(InstanceReads, Protocol):
     async def transfer(self, id: TransferId, *, account: AccountId | None) -> TransferSeen:
         """Raises NotFound. None is any account: for result URLs, whose token is the proof."""
         ...
@@ -110,10 +122,12 @@ class Reads(Protocol):
 
     async def instances(
         self, account: AccountId, *, machine: MachineId | None = None
-    ) -> Sequence[InstanceSeen]: ...
+    ) -> Sequence[InstanceSeen]:
+        """Without those that are destroyed, or are to be."""
+        ...
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> InstanceSeen:
-        """Raises NotFound."""
+        """Raises NotFound, and of that Destroyed."""
         ...
 
     async def keys(self, account: AccountId) -> Sequence[Key]: ...

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from cloudcopy.adapters.sql.connections import SqlConnections
 from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.instances import SqlInstances
 from cloudcopy.adapters.sql.keys import SqlKeys
 from cloudcopy.adapters.sql.ledgers import SqlLedgers
 from cloudcopy.adapters.sql.machines import SqlMachines
+from cloudcopy.adapters.sql.ssh_keys import SqlSshKeys
 from cloudcopy.adapters.sql.transfers import SqlTransfers
 
 
@@ -18,6 +20,8 @@ class SqlStore:
     ledgers: SqlLedgers
     connections: SqlConnections
     machines: SqlMachines
+    instances: SqlInstances
+    ssh_keys: SqlSshKeys
     keys: SqlKeys
 
 
@@ -33,5 +37,7 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
             ledgers=SqlLedgers(connection),
             connections=SqlConnections(connection),
             machines=SqlMachines(connection),
+            instances=SqlInstances(connection),
+            ssh_keys=SqlSshKeys(connection),
             keys=SqlKeys(connection),
         )

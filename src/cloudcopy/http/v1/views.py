@@ -2,8 +2,7 @@
 
 from dataclasses import asdict
 
-from cloudcopy.control.queries import silent
-from cloudcopy.control.status import status_msg
+from cloudcopy.control.status import instance_msg, silent
 from cloudcopy.domain.compare import level_of
 from cloudcopy.domain.connection import Connection
 from cloudcopy.domain.keys import Key
@@ -101,7 +100,7 @@ def instance(seen: InstanceSeen, *, now: Clock) -> v1.InstanceView:
         machine_name=seen.machine_name,
         root=each.root,
         actual_status=each.actual_status.value,
-        status_msg=status_msg(seen.latest),
+        status_msg=instance_msg(seen),
         connected=not silent(seen.machine_seen_at, now=now),
     )
 
