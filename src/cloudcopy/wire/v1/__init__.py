@@ -10,6 +10,19 @@ from cloudcopy.wire.v1.connections import (
     ConnectionView,
     NewConnection,
 )
+from cloudcopy.wire.v1.instances import (
+    AnswerView,
+    AskExecute,
+    AskLogs,
+    InstanceChange,
+    InstanceStateName,
+    NewInstance,
+    NewSshKey,
+    OfferPage,
+    OfferView,
+    SshKeyPage,
+    SshKeyView,
+)
 from cloudcopy.wire.v1.keys import CreatedKey, KeyPage, KeyView, NewKey
 from cloudcopy.wire.v1.machines import (
     Enrol,
@@ -53,7 +66,10 @@ from cloudcopy.wire.v1.transfers import (
 )
 
 __all__ = [
+    "AnswerView",
     "Apply",
+    "AskExecute",
+    "AskLogs",
     "Body",
     "Change",
     "ConnectionPage",
@@ -69,7 +85,9 @@ __all__ = [
     "EventView",
     "FileView",
     "GivenUp",
+    "InstanceChange",
     "InstancePage",
+    "InstanceStateName",
     "InstanceView",
     "JoinToken",
     "KeyPage",
@@ -80,9 +98,13 @@ __all__ = [
     "ModeName",
     "NewCheck",
     "NewConnection",
+    "NewInstance",
     "NewKey",
     "NewPlan",
+    "NewSshKey",
     "NewTransfer",
+    "OfferPage",
+    "OfferView",
     "OutcomeName",
     "PhaseName",
     "Problem",
@@ -94,6 +116,8 @@ __all__ = [
     "Retry",
     "ScopeName",
     "Sides",
+    "SshKeyPage",
+    "SshKeyView",
     "StateName",
     "TransferPage",
     "TransferView",
