@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cloudcopy.adapters.runtime.docker import DockerRuntime
+from cloudcopy.adapters.runtime.engine import Engine
 from cloudcopy.adapters.runtime.process import NOBODY, ProcessRuntime
 from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.ports.runtime import InstanceRuntime, Spec, Standing
+from tests.contracts.docker_engine import FakeEngine
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = "~01m8ad9qqasp850e6zpfkzbqkc"
@@ -78,3 +83,20 @@ async def processes(tmp_path: Path) -> AsyncIterator[Host]:
     host = process_host(tmp_path)
     yield host
     await host.runtime.close()
+
+
+@asynccontextmanager
+async def docker_host(directory: Path) -> AsyncIterator[tuple[Host, FakeEngine]]:
+    """A runtime over a real socket, behind which recorded answers are given."""
+    fake = FakeEngine(images={"img"})
+    homes = directory / "instances"
+    homes.mkdir()
+    # The path of a Unix socket has at most 108 bytes.
+    with tempfile.TemporaryDirectory(prefix="cc") as short:
+        path = Path(short) / "docker.sock"
+        async with fake.listening(path):
+
+            def again() -> DockerRuntime:
+                return DockerRuntime(homes, Engine(path), lambda: T0)
+
+            yield Host(again(), again), fake

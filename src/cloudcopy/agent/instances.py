@@ -23,6 +23,7 @@ from cloudcopy.wire.instances import Asked, WantedInstance
 
 log = structlog.get_logger()
 
+_UP: Final = (ActualStatus.RUNNING, ActualStatus.FROZEN)
 REMEMBERED: Final = 256  # answers that may have to be said again
 
 
@@ -132,7 +133,7 @@ class Instances:
         await runtime.create(spec)
         if standing is not None and standing.actual_status is ActualStatus.EXITED:
             return standing
-        runs = standing is not None and standing.actual_status is ActualStatus.RUNNING
+        runs = standing is not None and standing.actual_status in _UP
         if wanted.want == "stopped":
             if runs:
                 await runtime.stop(wanted.name)

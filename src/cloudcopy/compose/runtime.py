@@ -6,6 +6,8 @@ import structlog
 
 from cloudcopy.adapters import system
 from cloudcopy.adapters.runtime import process
+from cloudcopy.adapters.runtime.docker import DockerRuntime
+from cloudcopy.adapters.runtime.engine import Engine
 from cloudcopy.adapters.runtime.hardware import hardware
 from cloudcopy.compose.settings import AgentSettings, private_directory
 from cloudcopy.domain.errors import Unavailable
@@ -24,8 +26,17 @@ async def chosen(settings: AgentSettings, directory: Path) -> InstanceRuntime | 
     if settings.runtime == "none":
         return None
     place = private_directory(directory / "instances")
+    engine = Engine(settings.docker_socket)
     found: InstanceRuntime
-    if process.usable(allow_unconfined=settings.tools.allow_unconfined):
+    if settings.runtime != "process" and await engine.answers():
+        gpus = settings.tools.nvidia_smi is not None
+        found = DockerRuntime(place, engine, system.utc_now, gpus=gpus)
+    elif settings.runtime == "docker":
+        raise Unavailable(
+            f"No Docker engine answers at {settings.docker_socket}.",
+            next=("Start it, and let this agent's user reach its socket.",),
+        )
+    elif process.usable(allow_unconfined=settings.tools.allow_unconfined):
         found = process.made(place, now=system.utc_now)
     elif settings.runtime == "process":
         raise Unavailable(

@@ -11,10 +11,10 @@ import shutil
 import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cloudcopy.adapters.sandbox.beneath import open_target
 from cloudcopy.domain.errors import Invalid, Unavailable
@@ -31,10 +31,12 @@ class State:
     Attributes:
         boot: The latest one that was begun.
         exited: Why it ended for good; None as long as it has not.
+        down: We stopped it, so that it ended is no end for good.
     """
 
     boot: int = 0
     exited: str | None = None
+    down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ class Home:
     """One instance's directory."""
 
     path: Path
+
+    @classmethod
+    def of(cls, directory: Path, name: str) -> Self:
+        """Where the instance of that name lies.
+
+        Raises:
+            Unavailable: it is no name that the control plane draws.
+        """
+        ulid = name.removeprefix("~")
+        if not (name.startswith("~") and ulid.isascii() and ulid.isalnum() and len(ulid) <= 64):
+            raise Unavailable("The instance's name is not one of ours.")
+        return cls(directory / ulid)
 
     @property
     def root(self) -> Path:
@@ -72,6 +86,13 @@ class Home:
                 if owner:
                     os.chown(fresh, *owner)
                 fresh.rename(self.root)
+
+    def folder(self, name: str) -> None:
+        """Make a directory in it. Raises Unavailable."""
+        try:
+            open_target(self.root, InstancePath(name)).close()
+        except Invalid as error:
+            raise Unavailable(f"The instance cannot be made ready: {error}") from error
 
     def place(self, keys: Sequence[str]) -> None:
         """Make ``.ssh/authorized_keys`` hold exactly these; no file where there are none.
@@ -106,7 +127,7 @@ class Home:
         """On disk when this returns. Raises Unavailable."""
         part = self.path / "state.part"
         with _translated("remembered"), part.open("w") as file:
-            json.dump({"boot": state.boot, "exited": state.exited}, file)
+            json.dump(asdict(state), file)
             file.flush()
             os.fsync(file.fileno())
             part.rename(self.path / "state.json")

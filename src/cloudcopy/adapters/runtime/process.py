@@ -152,10 +152,7 @@ class ProcessRuntime:
         await asyncio.gather(*(self.stop(name) for name in list(self._runs)))
 
     def _home(self, name: str) -> Home:
-        ulid = name.removeprefix("~")
-        if not (name.startswith("~") and ulid.isascii() and ulid.isalnum() and len(ulid) <= 64):
-            raise Unavailable("The instance's name is not one of ours.")
-        return Home(self.directory / ulid)
+        return Home.of(self.directory, name)
 
     def _mark(self, name: str) -> str:
         """What the environment of an instance's processes holds; a prefix of it, of all."""
