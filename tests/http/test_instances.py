@@ -331,6 +331,19 @@ async def test_a_copy_works_on_a_stopped_one_and_refuses_a_destroyed_one_in_word
     assert f"Instance {id} was destroyed" in told["msg"]
     native = await plane.ask("POST", "/v1/transfers", plane.native(instance=id))
     assert (native.status_code, native.json()["code"]) == (404, "instance_destroyed")
+    ended = (await plane.newest()).id
+    again = await plane.ask("POST", f"/v1/transfers/{ended}/retry", {})
+    assert (again.status_code, again.json()["code"]) == (404, "instance_destroyed")
+
+
+async def test_a_copy_that_waits_for_its_turn_does_not_hold_up_the_end(plane: Plane, host: Hosted):
+    plane.limit_to(1)
+    await plane.submitted()
+    id = await host.create()
+    waiting = await plane.submitted(instance=id)
+    await plane.ask("DELETE", f"{INSTANCES}{id}/", {})
+    assert (await plane.ask("GET", f"/v1/transfers/{waiting}")).json()["state"] == "cancelled"
+    assert [each.want for each in await host.wanted()] == ["destroyed"]
 
 
 async def test_several_are_changed_together_or_not_at_all(plane: Plane, host: Hosted):

@@ -32,6 +32,7 @@ from cloudcopy.compose.runtime import chosen, offering
 from cloudcopy.compose.settings import AgentSettings, private_directory
 from cloudcopy.domain.errors import Forbidden, Unavailable
 from cloudcopy.domain.machine import ActualStatus
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.ports.runtime import InstanceRuntime
 from cloudcopy.wire import agent as wire
 
@@ -155,6 +156,7 @@ async def _stay_connected(
 ) -> None:
     """Raises Forbidden when the server will not have this machine. Nothing else ends it."""
     address = f"{settings.server.replace('http', 'ws', 1)}/v1/agent"
+    offered = await offering(worker.instances.runtime, settings) if worker.instances else None
     loop = asyncio.get_running_loop()
     wait = FIRST_WAIT
     while True:
@@ -167,7 +169,7 @@ async def _stay_connected(
                 proxy=None,
                 compression=None,
             ) as socket:
-                connected(await _log_in(socket, settings, me, worker.instances))
+                connected(await _log_in(socket, settings, me, offered))
                 await _converse(socket, worker)
         except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError, Lost) as error:
             reason = str(error) if isinstance(error, Lost) else type(error).__name__
@@ -178,14 +180,13 @@ async def _stay_connected(
 
 
 async def _log_in(
-    socket: ClientConnection, settings: AgentSettings, me: Identity, created: Instances | None
+    socket: ClientConnection, settings: AgentSettings, me: Identity, offered: Hardware | None
 ) -> dict[str, int]:
     await socket.send(wire.pack(wire.Hello(protocol=wire.PROTOCOL, machine=me.machine)))
     challenge = await _next(socket)
     if isinstance(challenge, wire.Challenge):
         await socket.send(wire.pack(wire.Proof(signature=me.prove(challenge.nonce))))
         instances = await asyncio.to_thread(_announced, settings.instances)
-        offered = None if created is None else await offering(created.runtime, settings)
         await socket.send(wire.pack(wire.Announce(instances=instances, hardware=offered)))
         welcome = await _next(socket)
         if isinstance(welcome, wire.Welcome):

@@ -54,7 +54,7 @@ async def chosen(settings: AgentSettings, directory: Path) -> InstanceRuntime | 
 
 
 async def offering(runtime: InstanceRuntime, settings: AgentSettings) -> Hardware:
-    """What the machine has, counted anew at each connection."""
+    """What the machine has. Once at the start: a driver may take longer than a login may."""
     return await hardware(
         runtime.name, settings.data_dir.expanduser(), nvidia_smi=settings.tools.nvidia_smi
     )

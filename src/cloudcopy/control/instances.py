@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cloudcopy.control import stops
 from cloudcopy.control.status import silent
 from cloudcopy.domain import instance as rules
 from cloudcopy.domain.errors import Conflict, Invalid, NotFound
@@ -23,9 +24,9 @@ from cloudcopy.domain.machine import (
     MachineId,
 )
 from cloudcopy.domain.offer import machine_of
+from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.question import MAX_FILTER, MAX_TAIL, Command, Kind, Question, QuestionId
 from cloudcopy.domain.ssh import SshKey, SshKeyId
-from cloudcopy.domain.transfer import CancelRequested, IllegalMove, step
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock, NewId
 from cloudcopy.ports.store import OpenStore, Store
@@ -152,6 +153,7 @@ async def _change(
     if not 0 < len(ids) <= MAX_AT_ONCE:
         raise Invalid("ids", f"must be 1 to {MAX_AT_ONCE} instances")
     machines: dict[MachineId, None] = {}
+    ended: list[TransferId] = []
     async with desk.open_store() as store:
         for id in dict.fromkeys(ids):
             was = await store.instances.get(id, account=caller.account)
@@ -162,9 +164,11 @@ async def _change(
                 await store.instances.save(wanted)
                 machines[was.machine] = None
             if wanted.created and wanted.created.intended is Intended.DESTROYED:
-                await _stop_copies(store, id, desk)
+                ended += await stops.of_instance(store, id, at=desk.now(), works=frozenset(Work))
     for machine in machines:
         desk.bus.ring(machine)
+    for transfer in ended:
+        desk.bus.moved(transfer)
 
 
 async def _check_awake(store: Store, instance: Instance, desk: Desk) -> None:
@@ -175,17 +179,6 @@ async def _check_awake(store: Store, instance: Instance, desk: Desk) -> None:
             code="machine_silent",
             next=("Wait for its machine, or destroy it and create another elsewhere.",),
         )
-
-
-async def _stop_copies(store: Store, id: InstanceId, desk: Desk) -> None:
-    event = CancelRequested(desk.now())
-    for was in await store.transfers.live_of(id):
-        try:
-            asked = step(was, event)
-        except IllegalMove:
-            continue
-        if asked is not was:
-            await store.transfers.save(asked, was=was, at=event.at)
 
 
 async def attach(id: InstanceId, public_key: str, *, caller: Caller, desk: Desk) -> SshKey:

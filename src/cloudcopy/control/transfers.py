@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cloudcopy.control import stops
 from cloudcopy.domain import bandwidth, mirror
 from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.keys import Caller
@@ -33,10 +34,8 @@ from cloudcopy.domain.transfer import (
     Resumed,
     Retried,
     State,
-    Stopped,
     Transfer,
     accept,
-    step,
 )
 from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
@@ -281,16 +280,11 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
     Raises:
         NotFound: the instance is not the caller's.
     """
-    moved: list[TransferId] = []
     async with desk.open_store() as store:
         found = await store.machines.instance(instance, account=caller.account)
-        event = CancelRequested(desk.now())
-        for was in await store.transfers.live_of(instance):
-            if was.order.work is not Work.TRANSFER:
-                continue
-            transfer = _moved(was, event)
-            if transfer is not was and await store.transfers.save(transfer, was=was, at=event.at):
-                moved.append(was.id)
+        moved = await stops.of_instance(
+            store, instance, at=desk.now(), works=frozenset({Work.TRANSFER})
+        )
         turns = await store.transfers.turns(caller.account, desk.limits)
     _ring(desk, [found.machine, *turns])
     for id in moved:
@@ -301,7 +295,9 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
 async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) -> Transfer:
     async with desk.open_store() as store:
         was = await store.transfers.get(id, account=caller.account)
-        transfer = _moved(was, event)
+        if isinstance(event, Resumed | Retried):  # what was destroyed meanwhile is refused
+            await store.machines.instance(was.order.instance, account=caller.account)
+        transfer = stops.moved(was, event)
         if transfer is not was and not await store.transfers.save(transfer, was=was, at=event.at):
             raise IllegalMove(was, event)
         turns = await store.transfers.turns(caller.account, desk.limits)
@@ -309,15 +305,6 @@ async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) ->
             transfer = await store.transfers.get(id)
     _ring(desk, [transfer.machine, *turns])
     desk.bus.moved(id)
-    return transfer
-
-
-def _moved(was: Transfer, event: Event) -> Transfer:
-    """The transfer after the event. One that still waits for its turn is known to no agent, so
-    nobody has to confirm that it stops."""
-    transfer = step(was, event)
-    if was.state is State.QUEUED and not was.admitted and transfer.want == "stop":
-        return step(transfer, Stopped(event.at))
     return transfer
 
 
