@@ -10,14 +10,15 @@ import signal
 from pathlib import Path
 from typing import Final
 
-_ROUNDS: Final = 200  # against something that forks faster than it is killed
+_ROUNDS: Final = 200  # against one that forks faster than it is killed, or hangs in the kernel
 
 
 def end_survivors(mark: str) -> int:
-    """Kill every process with a variable that begins with `mark`; returns how many there were."""
+    """Kill every process with a variable that begins with `mark`, and wait until they are gone;
+    returns how many there were."""
     ended: set[int] = set()
     for _ in range(_ROUNDS):
-        found = _marked(mark.encode()) - ended
+        found = _marked(mark.encode())
         if not found:
             break
         for pid in found:
