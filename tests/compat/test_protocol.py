@@ -16,6 +16,7 @@ READS = [
     "/api/v0/users/cloud_integrations/",
     "/api/v0/instances/",
     "/api/v0/instances/filters/",
+    "/api/v0/ssh/",
     "/api/v0/instances/{id}/",
     "/api/v1/instances/",
     "/api/v0/gpu_names/unique/",
@@ -32,7 +33,8 @@ def bare(up: Up) -> Iterator[Bare]:
 
 
 def filled(path: str, up: Up) -> str:
-    return path.format(id=up.ids["third"], instance_id=up.ids["third"], token="t_none.0", key_id=0)
+    ids = {"id": up.ids["third"], "instance_id": up.ids["third"], "ask_id": 9, "key_id": 9}
+    return path.format(**ids, token="t_none.0")
 
 
 @pytest.mark.parametrize("path", READS)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloudcopy.control import machines, queries, reports, transfers
+from cloudcopy.control import machines, reports, status, transfers
 from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.machine import MachineId
 from cloudcopy.domain.progress import Phase, Progress
@@ -90,7 +90,7 @@ async def test_silence_never_ends_a_transfer(plane: Plane):
     await plane.report(transfer, "started")
     plane.time += timedelta(days=30)
     seen = await plane.reads.transfer(transfer.id, account=None)
-    assert queries.silent(seen.machine_seen_at, now=plane.now)
+    assert status.silent(seen.machine_seen_at, now=plane.now)
     assert seen.transfer.state is State.RUNNING
     assert len(await reports.desired(plane.machine, reads=plane.reads)) == 1
 

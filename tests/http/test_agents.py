@@ -15,9 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from cloudcopy.adapters.sql.database import open_database
 from cloudcopy.compose import server
 from cloudcopy.compose.settings import ServerSettings
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.domain.progress import Phase, Progress, Result
 from cloudcopy.wire import agent as wire
 from tests.http.conftest import Plane
+from tests.http.hosted import HARDWARE, Hosted
 
 
 @pytest.fixture
@@ -50,7 +52,12 @@ async def hear_kind(socket: ClientConnection, kind):
 
 @asynccontextmanager
 async def logged_in(
-    plane: Plane, address: str, *, key: Ed25519PrivateKey | None = None, **hello
+    plane: Plane,
+    address: str,
+    *,
+    key: Ed25519PrivateKey | None = None,
+    hardware: Hardware | None = None,
+    **hello,
 ) -> AsyncIterator[ClientConnection]:
     async with connect(address, proxy=None) as socket:
         first = {"protocol": wire.PROTOCOL, "machine": plane.machine} | hello
@@ -60,7 +67,7 @@ async def logged_in(
         signature = (key or plane.private_key).sign(wire.CHALLENGE_CONTEXT + challenge.nonce)
         await socket.send(wire.pack(wire.Proof(signature=signature)))
         instances = [wire.AnnouncedInstance("box", "/srv/box", "running")]
-        await socket.send(wire.pack(wire.Announce(instances=instances)))
+        await socket.send(wire.pack(wire.Announce(instances=instances, hardware=hardware)))
         yield socket
 
 
@@ -104,6 +111,44 @@ async def test_a_report_is_acknowledged_after_its_effect_and_also_when_it_has_no
             assert (ack.transfer, ack.attempt, ack.kind) == (made["id"], 1, "succeeded")
             state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
             assert state == ("queued" if fence == "stale" else "succeeded")
+
+
+async def test_an_agent_that_hosts_instances_is_told_of_them_and_heard(plane: Plane, address: str):
+    host = Hosted(plane)
+    async with logged_in(plane, address, hardware=HARDWARE) as socket:
+        await hear_kind(socket, wire.Desired)
+        id = await host.create(onstart="true")
+        told = await hear_kind(socket, wire.DesiredInstances)
+        [wanted] = told.instances
+        assert (wanted.id, wanted.want, wanted.boot, wanted.onstart) == (id, "running", 1, "true")
+        now = wire.InstanceNow(name=wanted.name, boot=1, actual_status="running", text="up")
+        await socket.send(wire.pack(now))
+        asked = await plane.ask("PUT", f"/api/v0/instances/command/{id}/", {"command": "ls"})
+        while not (told := await hear_kind(socket, wire.DesiredInstances)).questions:
+            pass
+        [question] = told.questions
+        assert (question.name, question.command) == (wanted.name, "ls")
+        await socket.send(wire.pack(wire.InstanceAnswer(id=question.id, text="made\n")))
+        async with asyncio.timeout(10):
+            while (reply := await plane.client.get(asked.json()["result_url"])).is_error:
+                pass
+        assert reply.text == "made\n"
+        row = await host.row(id)
+        assert (row["actual_status"], row["status_msg"]) == ("running", "up")
+
+
+async def test_an_agent_that_knows_nothing_of_instances_is_told_nothing_of_them(
+    plane: Plane, address: str
+):
+    host = Hosted(plane)
+    await host.announce()
+    await host.create()
+    async with logged_in(plane, address) as socket:  # as an older agent does
+        assert isinstance(await hear(socket), wire.Welcome)
+        assert isinstance(await hear(socket), wire.Desired)
+        await plane.ask("POST", "/v1/transfers", plane.native())
+        assert isinstance(await hear(socket), wire.Desired)
+    assert (await plane.ask("POST", "/api/v0/bundles/", {})).json() == {"offers": []}
 
 
 async def test_the_newest_socket_of_a_machine_wins(plane: Plane, address: str):

@@ -28,6 +28,7 @@ class Outbox:
         self._held: dict[Key, Held] = {}  # oldest first
         self._unsent: dict[Key, None] = {}
         self._progress: dict[str, ProgressNow] = {}
+        self._latest: dict[str, Message] = {}
         self._filled = asyncio.Event()
 
     def hold(self, message: Held) -> None:
@@ -39,6 +40,11 @@ class Outbox:
 
     def progress(self, now: ProgressNow) -> None:
         self._progress[now.transfer] = now
+        self._filled.set()
+
+    def latest(self, about: str, message: Message) -> None:
+        """Say it once, in the place of what was to be said about the same."""
+        self._latest[about] = message
         self._filled.set()
 
     def acknowledged(self, ack: Ack) -> Report | None:
@@ -68,11 +74,13 @@ class Outbox:
         await self._filled.wait()
 
     def take(self) -> list[Message]:
-        """What to send now: held messages oldest first, then the latest numbers."""
+        """What to send now: held messages oldest first, then what only the latest counts of."""
         self._filled.clear()
         messages: list[Message] = [self._held[key] for key in self._unsent]
+        messages += self._latest.values()
         messages += self._progress.values()
         self._unsent.clear()
+        self._latest.clear()
         self._progress.clear()
         return messages
 

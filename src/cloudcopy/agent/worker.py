@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from cloudcopy.agent.attempt import Bench, Wish, carry_out
+from cloudcopy.agent.instances import Instances
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.ports.journal import Standing
 from cloudcopy.wire.agent import (
@@ -21,6 +22,7 @@ from cloudcopy.wire.agent import (
     BackendGranted,
     BackendRefused,
     Desired,
+    DesiredInstances,
     FromServer,
     LedgerAck,
     Names,
@@ -43,11 +45,13 @@ class Worker:
     Attributes:
         slots: Bounds how many copies run at once; the rest wait in the order they came.
         spawn: Runs a coroutine as a task of the agent.
+        instances: None where none can be created.
     """
 
     bench: Bench
     slots: asyncio.Semaphore
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    instances: Instances | None = None
     _wishes: dict[Attempt, Wish] = field(default_factory=dict, init=False)
     _round: set[Attempt] = field(default_factory=set, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
@@ -74,6 +78,8 @@ class Worker:
         """The agent shuts down: end every copy and record nothing, so that all resume."""
         for task in self._tasks:
             task.cancel()
+        if self.instances is not None:
+            self.instances.abandon()
 
     async def hear(self, message: FromServer) -> None:
         """Act on what the control plane says."""
@@ -84,6 +90,8 @@ class Worker:
                 self.bench.questions.answered(message)
             case LedgerAck():
                 self.bench.shipping.acknowledged(message)
+            case DesiredInstances() if self.instances is not None:
+                self.instances.hear(message)
             case Ack():
                 await self._settle(message)
             case _:

@@ -4,10 +4,22 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cloudcopy.cli import exits
+from cloudcopy.cli import exits, lifecycle
 from cloudcopy.cli.call import NO_OPTIONS, Call, Options, Session
 
 app = App(name="instance", help_epilogue="")
+for command in (
+    lifecycle.offers,
+    lifecycle.create,
+    lifecycle.start,
+    lifecycle.stop,
+    lifecycle.reboot,
+    lifecycle.label,
+    lifecycle.destroy,
+    lifecycle.logs,
+    lifecycle.execute,
+):
+    app.command(command)
 
 
 @app.command(name="list")
@@ -56,6 +68,8 @@ def show(
                 ("machine", f"{found.machine_name} ({found.machine})"),
                 ("online", found.connected),
                 ("status", found.actual_status),
+                ("wanted", found.intended_status),
+                ("image", found.image),
                 ("message", found.status_msg),
                 ("root", found.root),
             ),

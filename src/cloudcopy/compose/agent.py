@@ -22,14 +22,18 @@ from cloudcopy.adapters.rclone.engine import RcloneEngine
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.agent.attempt import Bench
+from cloudcopy.agent.instances import Instances, Roots
 from cloudcopy.agent.outbox import Outbox
 from cloudcopy.agent.questions import Questions
 from cloudcopy.agent.shipping import Shipping
 from cloudcopy.agent.worker import Worker
 from cloudcopy.compose.identity import Identity, hold, identity
+from cloudcopy.compose.runtime import chosen, offering
 from cloudcopy.compose.settings import AgentSettings, private_directory
 from cloudcopy.domain.errors import Forbidden, Unavailable
 from cloudcopy.domain.machine import ActualStatus
+from cloudcopy.domain.offer import Hardware
+from cloudcopy.ports.runtime import InstanceRuntime
 from cloudcopy.wire import agent as wire
 
 log = structlog.get_logger()
@@ -69,8 +73,9 @@ async def run(
         async with open_journal(directory / "journal.db") as journal:
             outbox = Outbox()
             work_dir = private_directory(directory / "work")
+            runtime = await chosen(settings, directory)
             bench = Bench(
-                roots=settings.instances,
+                roots=Roots(settings.instances, runtime),
                 journal=journal,
                 engine=await _engine(settings, work_dir),
                 outbox=outbox,
@@ -79,7 +84,11 @@ async def run(
                 work_dir=work_dir,
                 now=system.utc_now,
             )
-            await _work(settings, me, bench, stop, connected)
+            try:
+                await _work(settings, me, bench, runtime=runtime, stop=stop, connected=connected)
+            finally:
+                if runtime is not None:
+                    await runtime.close()
     finally:
         os.close(lock)
 
@@ -105,10 +114,18 @@ async def _engine(settings: AgentSettings, work_dir: Path) -> RcloneEngine:
 
 
 async def _work(
-    settings: AgentSettings, me: Identity, bench: Bench, stop: asyncio.Event, connected: Connected
+    settings: AgentSettings,
+    me: Identity,
+    bench: Bench,
+    *,
+    runtime: InstanceRuntime | None,
+    stop: asyncio.Event,
+    connected: Connected,
 ) -> None:
     async with asyncio.TaskGroup() as copies:
-        worker = Worker(bench, asyncio.Semaphore(settings.copies), copies.create_task)
+        spawn = copies.create_task
+        instances = None if runtime is None else Instances(runtime, bench.outbox, spawn)
+        worker = Worker(bench, asyncio.Semaphore(settings.copies), spawn, instances)
         await worker.recover()
         talking = asyncio.create_task(_stay_connected(settings, me, worker, connected))
         pruning = asyncio.create_task(_prune(worker))
@@ -139,6 +156,7 @@ async def _stay_connected(
 ) -> None:
     """Raises Forbidden when the server will not have this machine. Nothing else ends it."""
     address = f"{settings.server.replace('http', 'ws', 1)}/v1/agent"
+    offered = await offering(worker.instances.runtime, settings) if worker.instances else None
     loop = asyncio.get_running_loop()
     wait = FIRST_WAIT
     while True:
@@ -151,7 +169,7 @@ async def _stay_connected(
                 proxy=None,
                 compression=None,
             ) as socket:
-                connected(await _log_in(socket, settings, me))
+                connected(await _log_in(socket, settings, me, offered))
                 await _converse(socket, worker)
         except (OSError, TimeoutError, WebSocketException, msgspec.DecodeError, Lost) as error:
             reason = str(error) if isinstance(error, Lost) else type(error).__name__
@@ -162,14 +180,14 @@ async def _stay_connected(
 
 
 async def _log_in(
-    socket: ClientConnection, settings: AgentSettings, me: Identity
+    socket: ClientConnection, settings: AgentSettings, me: Identity, offered: Hardware | None
 ) -> dict[str, int]:
     await socket.send(wire.pack(wire.Hello(protocol=wire.PROTOCOL, machine=me.machine)))
     challenge = await _next(socket)
     if isinstance(challenge, wire.Challenge):
         await socket.send(wire.pack(wire.Proof(signature=me.prove(challenge.nonce))))
         instances = await asyncio.to_thread(_announced, settings.instances)
-        await socket.send(wire.pack(wire.Announce(instances=instances)))
+        await socket.send(wire.pack(wire.Announce(instances=instances, hardware=offered)))
         welcome = await _next(socket)
         if isinstance(welcome, wire.Welcome):
             log.info("connected", server=settings.server, machine=me.machine, epoch=welcome.epoch)

@@ -86,6 +86,14 @@ Unconfined = Annotated[
     ),
 ]
 
+Runtime = Annotated[
+    Literal["auto", "process", "docker", "none"],
+    Parameter(
+        name="--runtime",
+        help="What created instances run in; auto: Docker if it answers. none: create none here.",
+    ),
+]
+
 
 def up(
     *,
@@ -94,6 +102,7 @@ def up(
     instance: Instances = (),
     copies: Copies = DEFAULT_COPIES,
     local_store: LocalStore = None,
+    runtime: Runtime = "auto",
     json: Annotated[bool, Parameter(negative=(), help="One JSON line when ready.")] = False,
     print_key: Annotated[
         bool, Parameter(negative=(), help="Make and print a new API key.")
@@ -132,6 +141,7 @@ def up(
             ),
             instances=roots,
             copies=_checked(copies),
+            runtime=runtime,
             local_store=(local_store or home / "local-store").expanduser().absolute(),
             print_key=print_key,
             stop=stop,
@@ -206,6 +216,7 @@ def agent(
     data_dir: DataDir = DEFAULT_DATA_DIR / "agent",
     copies: Copies = DEFAULT_COPIES,
     local_store: LocalStore = None,
+    runtime: Runtime = "auto",
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -228,6 +239,7 @@ def agent(
             instances=roots,
             join=join,
             copies=_checked(copies),
+            runtime=runtime,
             local_store=local_store.expanduser().absolute() if local_store else None,
             tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
         )

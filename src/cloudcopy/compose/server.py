@@ -26,7 +26,18 @@ from cloudcopy.adapters.sql.store import open_store
 from cloudcopy.adapters.vault import FileVault
 from cloudcopy.compose import timetable
 from cloudcopy.compose.settings import ServerSettings, private_directory
-from cloudcopy.control import connections, keys, ledgers, machines, queries, slots, transfers
+from cloudcopy.control import (
+    connections,
+    instances,
+    keys,
+    ledgers,
+    machines,
+    offers,
+    queries,
+    slots,
+    ssh_keys,
+    transfers,
+)
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
@@ -72,6 +83,9 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             transfers=transfer_desk,
             connections=connections.Desk(opened, reads, vault, probe, now),
             machines=machines.Desk(opened, vault, bus, now, settings.limits),
+            instances=instances.Desk(opened, vault, bus, now, system.new_ulid),
+            offers=offers.Desk(reads, now),
+            ssh_keys=ssh_keys.Desk(opened, reads, now),
             keys=keys.Desk(opened, reads, vault, now, settings.rate),
             queries=queries.Desk(reads, bus, vault, now),
             schedules=slots.Desk(

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import checked_label
@@ -15,6 +15,8 @@ from cloudcopy.domain.turns import Limits
 DEFAULT_DATA_DIR: Final = Path("~/.cloudcopy")
 DEFAULT_LISTEN: Final = "127.0.0.1:8420"
 DEFAULT_RATE: Final = 100.0  # requests per second and key; a person's scripts need less than 10
+DOCKER_SOCKET: Final = Path("/var/run/docker.sock")
+RuntimeName = Literal["auto", "process", "docker", "none"]
 MOST_AT_ONCE: Final = 10_000
 DEFAULT_COPIES: Final = 4  # at once on one machine: more share the same disk and network
 
@@ -32,6 +34,10 @@ class Tools:
     rclone: Path | None = None
     sandbox: str | None = None
     allow_unconfined: bool = False
+
+    @property
+    def nvidia_smi(self) -> str | None:
+        return shutil.which("nvidia-smi")
 
     @property
     def bwrap(self) -> Path | None:
@@ -68,6 +74,9 @@ class AgentSettings:
         join: A join token, needed the first time only.
         copies: How many copies run at once.
         local_store: Where connections of the kind `local` may lie.
+        runtime: What created instances run in; ``auto`` takes Docker where an engine answers,
+            ``none`` offers nothing.
+        docker_socket: Where the engine listens.
     """
 
     data_dir: Path
@@ -77,6 +86,8 @@ class AgentSettings:
     join: str | None = None
     copies: int = DEFAULT_COPIES
     local_store: Path | None = None
+    runtime: RuntimeName = "auto"
+    docker_socket: Path = DOCKER_SOCKET
     tools: Tools = field(default_factory=Tools)
 
 

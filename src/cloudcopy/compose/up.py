@@ -10,6 +10,7 @@ from typing import Any
 from cloudcopy.compose import agent, server
 from cloudcopy.compose.settings import (
     AgentSettings,
+    RuntimeName,
     ServerSettings,
     machine_name,
     private_directory,
@@ -27,6 +28,7 @@ async def up(
     instances: Mapping[str, Path],
     copies: int,
     local_store: Path | None,
+    runtime: RuntimeName,
     print_key: bool,
     stop: asyncio.Event,
     ready: Ready,
@@ -56,6 +58,7 @@ async def up(
             join=await _invite(found, agent_dir),
             copies=copies,
             local_store=local_store,
+            runtime=runtime,
             tools=settings.tools,
         )
         agent_stop, server_stop = asyncio.Event(), asyncio.Event()

@@ -135,6 +135,8 @@ async def announce(told: wire.Announce, *, machine: MachineId, desk: Desk) -> di
         raise Invalid("instances", "a label stands twice")
     async with desk.open_store() as store:
         known = await store.machines.announce(machine, instances, at=desk.now())
+        offered = told.hardware.bounded() if told.hardware else None
+        await store.instances.describe(machine, offered)
     return {each.label: each.id for each in known}
 
 

@@ -6,7 +6,7 @@ bus while it remembers them, and are up to about 5 s old otherwise.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from cloudcopy.control import status
@@ -22,7 +22,6 @@ from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.reads import InstanceSeen, Moved, Reads, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Vault
 
-SILENT_AFTER: Final = timedelta(seconds=60)  # three of the agent's ~20 s rounds
 RESULT_LIFE: Final = timedelta(hours=24)  # after the end; clients read within seconds
 MAX_PAGE: Final = 200
 _RESULT: Final = "result-url"
@@ -156,11 +155,6 @@ async def instance(reference: int | str, *, caller: Caller, desk: Desk) -> Insta
 
 async def keys(*, caller: Caller, desk: Desk) -> Sequence[Key]:
     return await desk.reads.keys(caller.account)
-
-
-def silent(seen_at: datetime | None, *, now: Clock) -> bool:
-    """Whether the machine has not been heard lately. Silent is not dead."""
-    return seen_at is None or now() - seen_at > SILENT_AFTER
 
 
 def result_token(transfer: Transfer, *, vault: Vault) -> str:

@@ -199,7 +199,7 @@ async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
             attempt=each.attempt,
             fence=each.fence,
             want=each.want,
-            instance=seen.instance_label,
+            instance=seen.instance_name or seen.instance_label,
             direction=each.order.direction,
             local=each.order.local.value,
             remote=each.order.remote.value,

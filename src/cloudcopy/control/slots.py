@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from cloudcopy.control import orders, transfers
+from cloudcopy.control import orders, stops, transfers
 from cloudcopy.domain.errors import Conflict, NotFound, Rejected
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import MachineId
@@ -169,7 +169,7 @@ async def take(
         await schedules.settle(schedule.id, _skipped(each, OVERTAKEN))
     for id in live:
         was = await store.transfers.get(id)
-        if await transfers.cancelled(was, desk=desk.transfers, store=store):
+        if await stops.one(store, was, at=desk.now()):
             hints.moved.append(id)
             hints.machines.append(was.machine)
 

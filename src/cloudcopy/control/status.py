@@ -5,12 +5,17 @@ which therefore stands in no text but that of a success.
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
+from cloudcopy.domain.instance import ENDS
+from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, proportion, size
 from cloudcopy.domain.transfer import State, Transfer
-from cloudcopy.ports.reads import TransferSeen
+from cloudcopy.ports.clock import Clock
+from cloudcopy.ports.reads import InstanceSeen, TransferSeen
 
+SILENT_AFTER: Final = timedelta(seconds=60)  # three of the agent's ~20 s rounds
 FINISHED: Final = "Cloud Copy Operation Finished"  # what both public CLIs tell people to wait for
 MAX_RESULT: Final = 20_000  # characters of a result's text
 MAX_SAMPLE: Final = 200  # characters of a file's name in it
@@ -26,6 +31,28 @@ def status_msg(seen: TransferSeen | None) -> str:
     if seen.transfer.state is not State.RUNNING or seen.progress is None:
         return words
     return ", ".join((f"{words} {_done(seen.progress)}".rstrip(), *_besides(seen.progress)))
+
+
+def instance_msg(seen: InstanceSeen) -> str:
+    """Why an instance is as it is, where it has ended or copied nothing yet; else its copy."""
+    created = seen.instance.created
+    if created is not None and (seen.latest is None or seen.instance.actual_status in ENDS):
+        return created.text
+    return status_msg(seen.latest)
+
+
+def shown(seen: InstanceSeen, *, now: Clock) -> ActualStatus:
+    """What an instance is doing, as far as is known: OFFLINE while its machine is silent, or
+    where its agent no longer runs created instances."""
+    away = silent(seen.machine_seen_at, now=now)
+    if away or (seen.instance.created is not None and seen.hardware is None):
+        return ActualStatus.OFFLINE
+    return seen.instance.actual_status
+
+
+def silent(seen_at: datetime | None, *, now: Clock) -> bool:
+    """Whether the machine has not been heard lately. Silent is not dead."""
+    return seen_at is None or now() - seen_at > SILENT_AFTER
 
 
 def _done(numbers: Progress) -> str:

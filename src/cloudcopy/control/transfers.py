@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cloudcopy.control import orders
+from cloudcopy.control import orders, stops
 from cloudcopy.domain import bandwidth, mirror
 from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.keys import Caller
@@ -30,10 +30,8 @@ from cloudcopy.domain.transfer import (
     Resumed,
     Retried,
     State,
-    Stopped,
     Transfer,
     accept,
-    step,
 )
 from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
@@ -293,12 +291,11 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
         NotFound: the instance is not the caller's.
     """
     caller.must_reach(instance)
-    moved: list[TransferId] = []
     async with desk.open_store() as store:
         found = await store.machines.instance(instance, account=caller.account)
-        for was in await store.transfers.live_of(instance):
-            if was.order.work is Work.TRANSFER and await cancelled(was, desk=desk, store=store):
-                moved.append(was.id)
+        moved = await stops.of_instance(
+            store, instance, at=desk.now(), works=frozenset({Work.TRANSFER})
+        )
         turns = await store.transfers.turns(caller.account, desk.limits)
     ring(desk, [found.machine, *turns])
     for id in moved:
@@ -306,18 +303,13 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
     return len(moved)
 
 
-async def cancelled(was: Transfer, *, desk: Desk, store: Store) -> bool:
-    """Ask a live transfer to stop, as a part of the open transaction; whether that is news."""
-    event = CancelRequested(desk.now())
-    transfer = _moved(was, event)
-    return transfer is not was and await store.transfers.save(transfer, was=was, at=event.at)
-
-
 async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) -> Transfer:
     async with desk.open_store() as store:
         was = await store.transfers.get(id, account=caller.account)
         caller.must_reach(was.order.instance)
-        transfer = _moved(was, event)
+        if isinstance(event, Resumed | Retried):  # what was destroyed meanwhile is refused
+            await store.machines.instance(was.order.instance, account=caller.account)
+        transfer = stops.moved(was, event)
         if transfer is not was and not await store.transfers.save(transfer, was=was, at=event.at):
             raise IllegalMove(was, event)
         turns = await store.transfers.turns(caller.account, desk.limits)
@@ -325,15 +317,6 @@ async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) ->
             transfer = await store.transfers.get(id)
     ring(desk, [transfer.machine, *turns])
     desk.bus.moved(id)
-    return transfer
-
-
-def _moved(was: Transfer, event: Event) -> Transfer:
-    """The transfer after the event. One that still waits for its turn is known to no agent, so
-    nobody has to confirm that it stops."""
-    transfer = step(was, event)
-    if was.state is State.QUEUED and not was.admitted and transfer.want == "stop":
-        return step(transfer, Stopped(event.at))
     return transfer
 
 

@@ -4,6 +4,7 @@ CloudCopyError
     Rejected                the caller asked for something that cannot be done
         Invalid             a value breaks a rule (path, flag, parameter)
         NotFound            no such transfer, connection, instance, machine or key
+          Destroyed         the instance was there, and was destroyed
         Conflict            the thing exists, but not in a state that allows this
         Unauthenticated     no key, or one we do not know
         Forbidden           the key is known and may not do this
@@ -70,6 +71,17 @@ class NotFound(Rejected):
     def __init__(self, kind: str, id: object, *, next: tuple[str, ...] = ()) -> None:
         super().__init__(f"{kind.capitalize()} {id} is not yours or does not exist.", next=next)
         self.code = f"no_such_{kind.replace(' ', '_')}"
+
+
+class Destroyed(NotFound):
+    """It was there, and its owner had it destroyed."""
+
+    code = "instance_destroyed"
+
+    def __init__(self, id: object) -> None:
+        super().__init__("instance", id)
+        self.args = (f"Instance {id} was destroyed; nothing of it is left.",)
+        self.code = "instance_destroyed"
 
 
 class Conflict(Rejected):

@@ -51,12 +51,46 @@ class Machine:
     seen_at: datetime | None = None
 
 
+class Intended(StrEnum):
+    """What its owner wants of a created instance."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """What only an instance has that was created here, not announced by its machine.
+
+    Attributes:
+        name: What its machine calls it; begins with ``~``, as no label does. Never changes.
+        boot: Counts the starts and reboots that were asked for; tells old reports from new.
+        onstart: A script for sh, run at each boot.
+        args: Of the image's entrypoint; for containers only.
+        text: Why its status is what it is, as its machine said; for people.
+    """
+
+    name: str
+    intended: Intended
+    boot: int = 1
+    image: str = ""
+    onstart: str = ""
+    args: tuple[str, ...] = ()
+    disk_gb: float = 0.0
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """A root directory on a machine. A copy works on a stopped one too.
 
     Attributes:
+        label: Unique on its machine for one that was announced; a created one may have any, or
+            none (``""``).
         root: The directory on the host, as its agent announced it; for the owner's eyes only.
+            Empty for a created one: only its machine knows.
+        created: None where the machine announced it.
     """
 
     id: InstanceId
@@ -66,6 +100,12 @@ class Instance:
     root: str
     actual_status: ActualStatus
     created_at: datetime
+    created: Created | None = None
+
+    @property
+    def name(self) -> str:
+        """What its machine calls it."""
+        return self.created.name if self.created else self.label
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ not be done is not acknowledged, so the agent says it again.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from cloudcopy.control import ledgers, machines, rechecks, reports, sweeps
+from cloudcopy.control import hosting, ledgers, machines, rechecks, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
 from cloudcopy.http.callers import anyone
@@ -74,7 +75,7 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine, epoch)
+    return Line(socket, app, machine, epoch, hosts=told.hardware is not None)
 
 
 async def _frame(socket: WebSocket) -> wire.FromAgent:
@@ -98,12 +99,18 @@ class Superseded(Exception):
 
 @dataclass
 class Line:
-    """One logged-in socket."""
+    """One logged-in socket.
+
+    Attributes:
+        hosts: The agent knows of created instances.
+    """
 
     socket: WebSocket
     app: Services
     machine: Machine
     epoch: int
+    hosts: bool = False
+    _instances: Sequence[wire.DesiredInstances] = field(default=(), init=False)
     _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
     _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -173,6 +180,8 @@ class Line:
         fresh = orders if full else [keys[key] for key in keys if key not in self._told]
         if fresh or full:
             await self._send_orders(fresh, full=full)
+        if self.hosts:
+            await self._tell_instances(full=full)
         self._told = set(keys)
         self._fences = {each.transfer: each.fence for each in orders}
 
@@ -181,6 +190,16 @@ class Line:
             part = orders[start : start + wire.MAX_ORDERS]
             more = start + wire.MAX_ORDERS < len(orders)
             await self._send(wire.Desired(full=full, orders=part, more=more))
+
+    async def _tell_instances(self, *, full: bool) -> None:
+        app = self.app
+        wanted = await hosting.desired(
+            self.machine.id, reads=app.reads, vault=app.vault, now=app.now()
+        )
+        if full or wanted != self._instances:
+            for each in wanted:
+                await self._send(each)
+        self._instances = wanted
 
     async def _receive(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -213,6 +232,15 @@ class Line:
                 await self._names(message)
             case wire.ProgressNow():
                 await self._progress(message)
+            case wire.InstanceNow():
+                await self._instance(message)
+            case wire.InstanceAnswer():
+                await hosting.answered(
+                    message,
+                    machine=self.machine.id,
+                    open_store=self.app.open_store,
+                    now=self.app.now,
+                )
             case wire.NeedBackend():
                 await self._send(
                     await reports.grant(
@@ -247,6 +275,14 @@ class Line:
         if page.more and place is not None:
             self._places[key] = place
         await self._send(page)
+
+    async def _instance(self, told: wire.InstanceNow) -> None:
+        await hosting.reported_now(
+            told,
+            machine=self.machine.id,
+            open_store=self.app.open_store,
+            now=self.app.now,
+        )
 
     async def _report_once(self, report: wire.Report) -> None:
         """A report that is repeated while it is looked into has its answer on the way."""

@@ -8,7 +8,16 @@ from fastapi import FastAPI
 from cloudcopy.http import agents, document, documents, errors, metrics
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
-from cloudcopy.http.v0 import account, copies, directs, scheduled_jobs
+from cloudcopy.http.v0 import (
+    account,
+    asks,
+    copies,
+    directs,
+    lifecycles,
+    questions,
+    scheduled_jobs,
+    ssh,
+)
 from cloudcopy.http.v0 import instances as compatible_instances
 from cloudcopy.http.v0 import keys as compatible_keys
 from cloudcopy.http.v1 import (
@@ -17,6 +26,7 @@ from cloudcopy.http.v1 import (
     connections,
     events,
     files,
+    instances,
     keys,
     machines,
     plans,
@@ -37,6 +47,10 @@ _ROUTERS: Final = (
     account.router,
     compatible_instances.router,
     compatible_keys.router,
+    lifecycles.router,
+    asks.router,
+    ssh.router,
+    questions.router,
     transfers.router,
     events.router,
     plans.router,
@@ -46,6 +60,7 @@ _ROUTERS: Final = (
     schedules.router,
     metrics.router,
     connections.router,
+    instances.router,
     machines.router,
     keys.router,
     accounts.router,

@@ -70,8 +70,8 @@ async def _known(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if error.code == "bad_flag":
         status = 400
-    if _compatible(request) and status == STATUS[errors.Invalid]:
-        status = 400  # its clients read 422 as "this job exists already"
+    if _compatible(request) and status in (STATUS[errors.Invalid], STATUS[errors.Conflict]):
+        status = 400  # its clients read 422 as "this job exists already", and know no 409
     wait = {"Retry-After": str(error.wait_seconds)} if isinstance(error, errors.TooMany) else None
     return _answer(
         request,

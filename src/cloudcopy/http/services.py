@@ -8,7 +8,18 @@ from typing import Final
 
 from fastapi import Request, WebSocket
 
-from cloudcopy.control import connections, keys, machines, queries, rechecks, slots, transfers
+from cloudcopy.control import (
+    connections,
+    instances,
+    keys,
+    machines,
+    offers,
+    queries,
+    rechecks,
+    slots,
+    ssh_keys,
+    transfers,
+)
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.documents import Documents
@@ -43,6 +54,9 @@ class Services:
     transfers: transfers.Desk
     connections: connections.Desk
     machines: machines.Desk
+    instances: instances.Desk
+    offers: offers.Desk
+    ssh_keys: ssh_keys.Desk
     keys: keys.Desk
     queries: queries.Desk
     schedules: slots.Desk

@@ -13,16 +13,22 @@ from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, Instance, InstanceId, Machine, MachineId
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.permissions import ANY, Ids
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import State, Transfer
+from cloudcopy.ports.instances import InstanceReads
 from cloudcopy.ports.vault import Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSeen:
-    """A transfer with the names of what it joins and its stored numbers (up to ~5 s old)."""
+    """A transfer with the names of what it joins and its stored numbers (up to ~5 s old).
+
+    Attributes:
+        instance_name: What the machine calls the instance, where that is not its label.
+    """
 
     transfer: Transfer
     instance_label: str
@@ -30,16 +36,22 @@ class TransferSeen:
     cloud_type: str
     machine_seen_at: datetime | None
     progress: Progress | None
+    instance_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSeen:
-    """An instance with its machine and its latest transfer (by creation), if any."""
+    """An instance with its machine and its latest transfer (by creation), if any.
+
+    Attributes:
+        hardware: The machine's; None where instances cannot be created on it, or no longer.
+    """
 
     instance: Instance
     machine_name: str
     machine_seen_at: datetime | None
     latest: TransferSeen | None
+    hardware: Hardware | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +86,7 @@ class Moved:
     reason: str
 
 
-class Reads(Protocol):
+class Reads(InstanceReads, Protocol):
     async def transfer(self, id: TransferId, *, account: AccountId | None) -> TransferSeen:
         """Raises NotFound. None is any account: for result URLs, whose token is the proof."""
         ...
@@ -123,10 +135,12 @@ class Reads(Protocol):
 
     async def instances(
         self, account: AccountId, *, machine: MachineId | None = None
-    ) -> Sequence[InstanceSeen]: ...
+    ) -> Sequence[InstanceSeen]:
+        """Without those that are destroyed, or are to be."""
+        ...
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> InstanceSeen:
-        """Raises NotFound."""
+        """Raises NotFound, and of that Destroyed."""
         ...
 
     async def keys(self, account: AccountId) -> Sequence[Key]: ...

@@ -26,6 +26,7 @@ from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.progress import Progress
 from cloudcopy.domain.transfer import Transfer
 from cloudcopy.domain.turns import Limits
+from cloudcopy.ports.instances import Instances, SshKeys
 from cloudcopy.ports.schedules import Schedules
 from cloudcopy.ports.vault import Sealed
 
@@ -176,12 +177,12 @@ class Machines(Protocol):
     async def announce(
         self, id: MachineId, instances: Sequence[Announced], *, at: datetime
     ) -> Sequence[Instance]:
-        """Create or update the machine's instances by label; those not named become OFFLINE.
-        Returns the named ones, in order."""
+        """Create or update the machine's announced instances by label; those not named become
+        OFFLINE. Returns the named ones, in order."""
         ...
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> Instance:
-        """Raises NotFound."""
+        """Raises NotFound, and of that Destroyed."""
         ...
 
 
@@ -222,6 +223,10 @@ class Store(Protocol):
     def connections(self) -> Connections: ...
     @property
     def machines(self) -> Machines: ...
+    @property
+    def instances(self) -> Instances: ...
+    @property
+    def ssh_keys(self) -> SshKeys: ...
     @property
     def keys(self) -> Keys: ...
     @property

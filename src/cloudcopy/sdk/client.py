@@ -28,6 +28,7 @@ from cloudcopy.sdk.machines import Machines
 from cloudcopy.sdk.plans import Checks, Plans
 from cloudcopy.sdk.receipts import fetch_key
 from cloudcopy.sdk.schedules import Schedules
+from cloudcopy.sdk.ssh_keys import SshKeys
 from cloudcopy.sdk.transfers import Transfers
 
 DEFAULT_TIMEOUT_SECONDS: Final = 40.0  # a connection is tested live, for at most 20 s
@@ -80,6 +81,7 @@ class Client:
         self.machines = Machines(calls)
         self.keys = Keys(calls)
         self.accounts = Accounts(calls)
+        self.ssh_keys = SshKeys(calls)
 
     async def receipt_key(self) -> str:
         """The key that the server signs receipts with, in base64. It names the server, too:

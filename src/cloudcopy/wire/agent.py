@@ -20,6 +20,8 @@ may be added with a default; a change that an older peer would misread raises `P
     Report (until acknowledged)     ->
                                     <-   Ack
     ProgressNow (lossy, about 1 Hz) ->
+                                    <-   DesiredInstances                with Desired
+    InstanceNow, InstanceAnswer     ->                                   in answer, or on a change
                                     <-   Bye                              a newer socket took over
 """
 
@@ -28,7 +30,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.domain.progress import Progress, Result
+from cloudcopy.wire.instances import Asked, WantedInstance
 
 PROTOCOL: Final = 1
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
@@ -61,7 +65,10 @@ class AnnouncedInstance(msgspec.Struct, frozen=True):
 
 
 class Announce(Message, frozen=True, kw_only=True, tag="announce"):
+    """`hardware`: what instances can be created on; None: none can."""
+
     instances: list[AnnouncedInstance]
+    hardware: Hardware | None = None
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -190,6 +197,34 @@ class ProgressNow(Message, frozen=True, kw_only=True, tag="progress"):
     progress: Progress
 
 
+class DesiredInstances(Message, frozen=True, kw_only=True, tag="desired_instances"):
+    """Created instances as they should be, and what is asked about them; in several messages
+    where there are many."""
+
+    instances: list[WantedInstance]
+    questions: list[Asked] = []
+
+
+class InstanceNow(Message, frozen=True, kw_only=True, tag="instance"):
+    """How a created instance is. Said again at any time; only the latest counts.
+
+    Attributes:
+        boot: The boot that it is about; of an older one it means nothing.
+        gone: It is destroyed: its directory and processes are no more.
+    """
+
+    name: str
+    boot: int
+    actual_status: str
+    text: str = ""
+    gone: bool = False
+
+
+class InstanceAnswer(Message, frozen=True, kw_only=True, tag="instance_answer"):
+    id: str
+    text: str
+
+
 class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     """The socket ends. `final`: coming back with the same words would be refused again."""
 
@@ -197,9 +232,29 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     final: bool = False
 
 
-FromAgent = Hello | Proof | Announce | NeedBackend | NeedNames | LedgerChunk | Report | ProgressNow
+FromAgent = (
+    Hello
+    | Proof
+    | Announce
+    | NeedBackend
+    | NeedNames
+    | LedgerChunk
+    | Report
+    | ProgressNow
+    | InstanceNow
+    | InstanceAnswer
+)
 FromServer = (
-    Challenge | Welcome | Desired | BackendGranted | BackendRefused | Names | LedgerAck | Ack | Bye
+    Challenge
+    | Welcome
+    | Desired
+    | BackendGranted
+    | BackendRefused
+    | Names
+    | LedgerAck
+    | Ack
+    | DesiredInstances
+    | Bye
 )
 
 _encoder = msgspec.msgpack.Encoder()

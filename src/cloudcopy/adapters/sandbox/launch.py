@@ -68,7 +68,8 @@ _MS_PRIVATE_REC: Final = (1 << 18) | (1 << 14)
 # include/uapi/linux/landlock.h
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
-_MAKE_SOCK, _MAKE_SYM, _REFER, _TRUNCATE = 1 << 9, 1 << 12, 1 << 13, 1 << 14
+_MAKE_SOCK, _MAKE_FIFO, _MAKE_SYM = 1 << 9, 1 << 10, 1 << 12
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _READ: Final = _READ_FILE | _READ_DIR
 _CHANGE: Final = (
     _READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SYM
@@ -80,8 +81,11 @@ RIGHTS: Final = {
     "change": _CHANGE,
     "serve": _CHANGE | _MAKE_SOCK,
     "device": _READ_FILE | _WRITE_FILE,
+    "programs": _READ | _EXECUTE,
+    "live": _CHANGE | _EXECUTE | _MAKE_SOCK | _MAKE_FIFO,
+    "gpu": _READ_FILE | _WRITE_FILE | _IOCTL_DEV,
 }
-_FILE_RIGHTS: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
+_FILE_RIGHTS: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _HANDLED_BITS: Final = {1: 13, 2: 14, 3: 15, 4: 15}  # rights known to each ABI; 16 from the fifth
 _NET_ABI: Final = 4  # the ruleset has a second field from this one on
 _SCOPE_ABI: Final = 6  # and a third

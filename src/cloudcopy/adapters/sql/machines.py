@@ -130,7 +130,7 @@ class SqlMachines:
 
     async def _instances(self, machine: MachineId) -> dict[str, Instance]:
         found = await self._connection.execute(
-            select(instances).where(instances.c.machine == machine)
+            select(instances).where(instances.c.machine == machine, instances.c.intended.is_(None))
         )
         known = [rows.instance(row) for row in found.mappings()]
         return {each.label: each for each in known}
@@ -140,7 +140,7 @@ class SqlMachines:
         row = found.mappings().one_or_none()
         if row is None:
             raise NotFound("instance", id)
-        return rows.instance(row)
+        return rows.standing_instance(row)
 
 
 def _refused() -> Forbidden:

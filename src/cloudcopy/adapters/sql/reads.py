@@ -8,11 +8,12 @@ from sqlalchemy import RowMapping, Select, bindparam, func, select
 from cloudcopy.adapters.sql import rows
 from cloudcopy.adapters.sql import tables as t
 from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.instance_reads import SqlInstanceReads
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
 from cloudcopy.domain.errors import NotFound
 from cloudcopy.domain.keys import Key, KeyId
-from cloudcopy.domain.machine import AccountId, InstanceId, Machine, MachineId
+from cloudcopy.domain.machine import AccountId, InstanceId, Intended, Machine, MachineId
 from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.transfer import State
 from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, TransferFilter, TransferSeen
@@ -24,6 +25,7 @@ _TRANSFERS = (
     select(
         t.transfers,
         t.instances.c.label,
+        t.instances.c.called,
         t.connections.c.name,
         t.connections.c.cloud_type,
         t.machines.c.seen_at,
@@ -43,6 +45,7 @@ _INSTANCES = (
         t.instances,
         t.machines.c.name,
         t.machines.c.seen_at,
+        t.machines.c.hardware,
         t.transfers,
         t.connections.c.name,
         t.connections.c.cloud_type,
@@ -60,7 +63,7 @@ _KEY = (
 )
 
 
-class SqlReads:
+class SqlReads(SqlInstanceReads):
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -154,7 +157,8 @@ class SqlReads:
         self, account: AccountId, *, machine: MachineId | None = None
     ) -> Sequence[InstanceSeen]:
         c = t.instances.c
-        query = _INSTANCES.where(c.account == account)
+        standing = func.coalesce(c.intended, "") != Intended.DESTROYED.value
+        query = _INSTANCES.where(c.account == account, standing)
         if machine is not None:
             query = query.where(c.machine == machine)
         return [_instance(row) for row in await self._all(query.order_by(c.id.desc()))]
@@ -196,9 +200,11 @@ class SqlReads:
 
 
 def _transfer(row: RowMapping) -> TransferSeen:
+    called = row[t.instances.c.called]
     return TransferSeen(
         transfer=rows.transfer(row),
-        instance_label=row[t.instances.c.label],
+        instance_label=row[t.instances.c.label] if called is None else called,
+        instance_name=None if called is None else row[t.instances.c.label],
         connection_name=row[t.connections.c.name],
         cloud_type=row[t.connections.c.cloud_type],
         machine_seen_at=row[t.machines.c.seen_at],
@@ -208,8 +214,9 @@ def _transfer(row: RowMapping) -> TransferSeen:
 
 def _instance(row: RowMapping) -> InstanceSeen:
     return InstanceSeen(
-        instance=rows.instance(row),
+        instance=rows.standing_instance(row),
         machine_name=row[t.machines.c.name],
         machine_seen_at=row[t.machines.c.seen_at],
+        hardware=rows.hardware(row[t.machines.c.hardware]),
         latest=None if row[t.transfers.c.id] is None else _transfer(row),
     )

@@ -9,16 +9,20 @@ from sqlalchemy import RowMapping
 from cloudcopy.adapters.sql import tables as t
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.errors import Destroyed
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Key, KeyId, Rights
 from cloudcopy.domain.machine import (
     AccountId,
     ActualStatus,
+    Created,
     Instance,
     InstanceId,
+    Intended,
     Machine,
     MachineId,
 )
+from cloudcopy.domain.offer import Hardware
 from cloudcopy.domain.order import (
     Agreed,
     Direction,
@@ -160,20 +164,51 @@ def machine(row: RowMapping) -> Machine:
 
 def instance(row: RowMapping) -> Instance:
     c = t.instances.c
+    created = _created(row)
     return Instance(
         id=InstanceId(row[c.id]),
         account=AccountId(row[c.account]),
         machine=MachineId(row[c.machine]),
-        label=row[c.label],
+        label=row[c.called] if created else row[c.label],
         root=row[c.root],
         actual_status=ActualStatus(row[c.actual_status]),
         created_at=row[c.created_at],
+        created=created,
     )
 
 
 def account(row: RowMapping) -> Account:
     c = t.accounts.c
     return Account(id=AccountId(row[c.id]), name=row[c.name], operator=row[c.operator])
+
+
+def standing_instance(row: RowMapping) -> Instance:
+    """Raises Destroyed for one that its owner had destroyed."""
+    found = instance(row)
+    if found.created is not None and found.created.intended is Intended.DESTROYED:
+        raise Destroyed(found.id)
+    return found
+
+
+def _created(row: RowMapping) -> Created | None:
+    c = t.instances.c
+    if row[c.intended] is None:
+        return None
+    return Created(
+        name=row[c.label],
+        intended=Intended(row[c.intended]),
+        boot=row[c.boot],
+        image=row[c.image],
+        onstart=row[c.onstart],
+        args=tuple(row[c.args] or ()),
+        disk_gb=row[c.disk_gb],
+        text=row[c.text],
+    )
+
+
+def hardware(kept: Any) -> Hardware | None:
+    """What a machine announced; `msgspec.to_builtins` made it."""
+    return None if kept is None else msgspec.convert(kept, Hardware)
 
 
 def key(row: RowMapping) -> Key:

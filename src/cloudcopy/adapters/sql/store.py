@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from cloudcopy.adapters.sql.accounts import SqlAccounts
 from cloudcopy.adapters.sql.connections import SqlConnections
 from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.instances import SqlInstances
 from cloudcopy.adapters.sql.keys import SqlKeys
 from cloudcopy.adapters.sql.ledgers import SqlLedgers
 from cloudcopy.adapters.sql.machines import SqlMachines
 from cloudcopy.adapters.sql.schedules import SqlSchedules
+from cloudcopy.adapters.sql.ssh_keys import SqlSshKeys
 from cloudcopy.adapters.sql.transfers import SqlTransfers
 
 
@@ -20,6 +22,8 @@ class SqlStore:
     ledgers: SqlLedgers
     connections: SqlConnections
     machines: SqlMachines
+    instances: SqlInstances
+    ssh_keys: SqlSshKeys
     keys: SqlKeys
     accounts: SqlAccounts
     schedules: SqlSchedules
@@ -37,6 +41,8 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
             ledgers=SqlLedgers(connection),
             connections=SqlConnections(connection),
             machines=SqlMachines(connection),
+            instances=SqlInstances(connection),
+            ssh_keys=SqlSshKeys(connection),
             keys=SqlKeys(connection),
             accounts=SqlAccounts(connection),
             schedules=SqlSchedules(connection),

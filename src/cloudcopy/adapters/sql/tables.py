@@ -98,6 +98,7 @@ machines: Final = Table(
     Column("epoch", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment),
+    Column("hardware", JSON(none_as_null=True)),  # NULL: no instances can be created on it
     sqlite_autoincrement=True,
 )
 
@@ -116,10 +117,21 @@ instances: Final = Table(
     Column("id", Integer, Identity(start=FIRST_INSTANCE), primary_key=True),
     Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("machine", ForeignKey("machines.id"), nullable=False),
-    Column("label", Text, nullable=False),
+    Column("label", Text, nullable=False),  # what its machine calls it
     Column("root", Text, nullable=False),
     Column("actual_status", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("intended", Text),  # NULL, as all that follow: it was announced, not created
+    Column("called", Text),  # its label for people
+    Column("boot", Integer),
+    Column("image", Text),
+    Column("onstart", Text),
+    Column("args", JSON(none_as_null=True)),
+    Column("disk_gb", Float),
+    Column("text", Text),
+    Column("sealed_key", LargeBinary),  # its environment
+    Column("sealed_box", LargeBinary),
+    Column("gone_at", Moment),
     UniqueConstraint("machine", "label"),
     sqlite_autoincrement=True,
 )
@@ -267,4 +279,41 @@ Index(
     schedule_runs.c.schedule,
     sqlite_where=schedule_runs.c.outcome == text("'waiting'"),
     postgresql_where=schedule_runs.c.outcome == text("'waiting'"),
+)
+
+ssh_keys: Final = Table(
+    "ssh_keys",
+    metadata,
+    Column("id", Integer, Identity(start=1), primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("public_key", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("removed", Boolean, nullable=False),  # from the account; instances keep it
+    sqlite_autoincrement=True,
+)
+
+instance_keys: Final = Table(
+    "instance_keys",
+    metadata,
+    Column("instance", ForeignKey("instances.id"), primary_key=True),
+    Column("ssh_key", ForeignKey("ssh_keys.id"), primary_key=True),
+)
+
+questions: Final = Table(
+    "questions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("instance", ForeignKey("instances.id"), nullable=False),
+    Column("machine", ForeignKey("machines.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("tail", Integer, nullable=False),
+    Column("filter", Text, nullable=False),
+    Column("daemon", Boolean, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+    Column("answer", Text),
+    Index(None, "machine", "answered_at"),
+    Index(None, "asked_at"),
 )

@@ -1,12 +1,13 @@
 """Reading the compatible API's loose bodies: one clear refusal for each wrong field."""
 
 import json
+import math
 from typing import Any
 
 from fastapi import Request
 
 from cloudcopy.domain.errors import Invalid
-from cloudcopy.domain.machine import MAX_ID
+from cloudcopy.domain.machine import MAX_ID, InstanceId
 
 
 async def read(request: Request) -> dict[str, Any]:
@@ -70,3 +71,74 @@ def flags(body: dict[str, Any]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise Invalid("flags", "must be a list of strings", code="bad_flag")
     return value
+
+
+def optional(body: dict[str, Any], field: str) -> str:
+    """A text that may be missing or null; then it is empty. Numbers are taken as their text.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    value = body.get(field)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise Invalid(field, "must be a string", code=f"bad_{field}")
+    return str(value)
+
+
+def number(body: dict[str, Any], field: str, otherwise: float) -> float:
+    """A number, or its text; missing or null is `otherwise`.
+
+    Raises:
+        Invalid: it is neither, or not finite.
+    """
+    value = body.get(field)
+    if value is None:
+        return otherwise
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise Invalid(field, "must be a number", code=f"bad_{field}")
+    return found
+
+
+def texts(body: dict[str, Any], field: str) -> list[str]:
+    """A list of texts; missing or null is none. Raises Invalid."""
+    value = body.get(field)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Invalid(field, "must be a list of strings", code=f"bad_{field}")
+    return value
+
+
+def texts_by_name(body: dict[str, Any], field: str) -> dict[str, str]:
+    """An object whose values are texts or numbers; missing or null is empty. Raises Invalid."""
+    value = body.get(field)
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict) or not all(
+        isinstance(each, str | int | float) for each in value.values()
+    ):
+        raise Invalid(field, "must be an object of strings", code=f"bad_{field}")
+    return {name: str(each) for name, each in value.items()}
+
+
+def ids(body: dict[str, Any], field: str) -> list[InstanceId]:
+    """A list of instances' ids, each as `id_` takes it; not empty. Raises Invalid."""
+    value = body.get(field)
+    if value is None:
+        raise Invalid(field, "is missing", code=f"missing_{field}")
+    if not isinstance(value, list) or not value:
+        raise Invalid(field, "must be a list of ids", code=f"bad_{field}")
+    return [InstanceId(id_({field: each}, field, code="no_such_instance")) for each in value]
+
+
+def instance_id(text: str) -> InstanceId:
+    """The instance in an address. Raises Invalid."""
+    return InstanceId(id_({"id": text}, "id", code="no_such_instance"))

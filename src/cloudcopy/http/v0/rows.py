@@ -8,10 +8,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cloudcopy.control.queries import silent
-from cloudcopy.control.status import status_msg
+from cloudcopy.control.offers import parts
+from cloudcopy.control.status import instance_msg, shown
 from cloudcopy.domain.errors import Invalid
-from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.reads import InstanceSeen
 
@@ -41,21 +40,39 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 def row(seen: InstanceSeen, *, now: Clock) -> Row:
     """The whole row of one instance."""
     instance = seen.instance
-    away = silent(seen.machine_seen_at, now=now)
-    status = ActualStatus.OFFLINE if away else instance.actual_status
+    status = shown(seen, now=now)
     return {
         **dict.fromkeys(_UNKNOWN),
+        **_of_created(seen),
         "id": instance.id,
         "machine_id": instance.machine,
         "label": instance.label,
         "actual_status": status,
         "cur_state": status,
-        "intended_status": instance.actual_status,
-        "status_msg": status_msg(seen.latest),
+        "intended_status": (
+            instance.created.intended if instance.created else instance.actual_status
+        ),
+        "status_msg": instance_msg(seen),
         "start_date": instance.created_at.timestamp(),
         "end_date": FOREVER,
         "extra_env": [],
         "ports": {},
+    }
+
+
+def _of_created(seen: InstanceSeen) -> Row:
+    """What only an instance has that was created here."""
+    created = seen.instance.created
+    if created is None:
+        return {}
+    return {
+        **parts(seen.hardware),
+        "disk_space": created.disk_gb,
+        "image_uuid": created.image or None,
+        "image_args": list(created.args),
+        "onstart": created.onstart or None,
+        "dph_total": 0.0,
+        "next_state": created.intended,
     }
 
 

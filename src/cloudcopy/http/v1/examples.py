@@ -59,6 +59,28 @@ CHANGE: Final = _named(
     timetable=("Slower by day", {"bwlimit": "08:00,1M 18:00,off [Europe/Berlin]"}),
 )
 
+NEW_INSTANCE: Final = _named(
+    script=(
+        "With a script",
+        {
+            "offer": 10000001,
+            "label": "trainer",
+            "onstart": "python3 -m http.server 8000",
+            "env": {"SEED": "1"},
+        },
+    ),
+    stopped=("A directory to copy into", {"offer": 10000001, "state": "stopped"}),
+)
+INSTANCE_CHANGE: Final = _named(label=("Another label", {"label": "trainer-2"}))
+ASK_LOGS: Final = _named(
+    end=("The last 100 lines", {"tail": 100}),
+    filtered=("Lines that hold a text", {"filter": "loss"}),
+)
+ASK_EXECUTE: Final = _named(list=("List files", {"command": "ls -l workspace"}))
+NEW_SSH_KEY: Final = _named(
+    key=("A public key", {"public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA… me@here"}),
+)
+
 TRANSFER: Final[dict[str, Any]] = {
     "id": "t_01K6ZB3N5R8T2V4X6Y8Z0A1B2C",
     "work": "transfer",

@@ -1,9 +1,10 @@
 """From what the use cases return to what the native API shows."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from cloudcopy.control.queries import silent
-from cloudcopy.control.status import status_msg
+from cloudcopy.control.status import instance_msg, shown, silent
 from cloudcopy.domain.compare import level_of
 from cloudcopy.domain.connection import Connection
 from cloudcopy.domain.keys import Key
@@ -102,9 +103,28 @@ def instance(seen: InstanceSeen, *, now: Clock) -> v1.InstanceView:
         machine=each.machine,
         machine_name=seen.machine_name,
         root=each.root,
-        actual_status=each.actual_status.value,
-        status_msg=status_msg(seen.latest),
+        actual_status=(shown(seen, now=now) if each.created else each.actual_status).value,
+        status_msg=instance_msg(seen),
         connected=not silent(seen.machine_seen_at, now=now),
+        created=each.created is not None,
+        intended_status=each.created.intended.value if each.created else None,
+        image=each.created.image if each.created else "",
+    )
+
+
+def offer(row: Mapping[str, Any]) -> v1.OfferView:
+    """From the compatible form, which is the one that is searched."""
+    return v1.OfferView(
+        id=row["id"],
+        machine=row["machine_id"],
+        machine_name=row["hostname"],
+        runtime=row["runtime"],
+        gpu_name=row["gpu_name"],
+        num_gpus=row["num_gpus"],
+        gpu_ram_mb=row["gpu_ram"],
+        cpu_cores=row["cpu_cores"],
+        cpu_ram_mb=row["cpu_ram"],
+        disk_gb=row["disk_space"],
     )
 
 

@@ -46,6 +46,13 @@ class InstanceView(View):
     actual_status: str
     status_msg: str
     connected: bool
+    created: bool = Field(
+        default=False, description="It was created here; otherwise its machine announced it."
+    )
+    intended_status: str | None = Field(
+        default=None, description="What is wanted of a created one: `running` or `stopped`."
+    )
+    image: str = ""
 
 
 class InstancePage(View):

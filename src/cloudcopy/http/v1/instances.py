@@ -1,0 +1,200 @@
+"""Offers and created instances in the native API, and the account's SSH keys."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+
+from cloudcopy.control import instances, offers, queries, questions, ssh_keys
+from cloudcopy.domain.instance import NewInstance
+from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.machine import InstanceId
+from cloudcopy.domain.question import Question
+from cloudcopy.domain.ssh import SshKey, SshKeyId, public_key
+from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.http.services import Services
+from cloudcopy.http.v1 import examples, views
+from cloudcopy.http.v1.transfers import PROBLEMS
+from cloudcopy.wire import v1
+
+router = APIRouter(prefix="/v1", tags=["Instances"], responses=PROBLEMS)
+
+
+@router.get("/offers")
+async def offered(caller: Native, app: App) -> v1.OfferPage:
+    """Machines of the account on which instances can be created now."""
+    found = await offers.search({}, caller=caller, desk=app.offers)
+    return v1.OfferPage(data=[views.offer(each) for each in found])
+
+
+@router.post("/instances", status_code=201)
+async def create(
+    body: Annotated[v1.NewInstance, Body(openapi_examples=examples.NEW_INSTANCE)],
+    caller: Native,
+    app: App,
+    response: Response,
+) -> v1.InstanceView:
+    """Create an instance. 201: it is wanted; `actual_status` says when it runs."""
+    new = NewInstance(
+        label=body.label,
+        image=body.image,
+        onstart=body.onstart,
+        args=tuple(body.args),
+        disk_gb=body.disk_gb,
+        env=body.env,
+        running=body.state == "running",
+    )
+    made, _ = await instances.create(body.offer, new, caller=caller, desk=app.instances)
+    response.headers["Location"] = f"/v1/instances/{made.id}"
+    return await _shown(made.id, caller, app)
+
+
+@router.patch("/instances/{instance_id}")
+async def change(
+    instance_id: Id,
+    body: Annotated[v1.InstanceChange, Body(openapi_examples=examples.INSTANCE_CHANGE)],
+    caller: Native,
+    app: App,
+) -> v1.InstanceView:
+    """Give an instance another label."""
+    id = InstanceId(instance_id)
+    await instances.label(id, body.label, caller=caller, desk=app.instances)
+    return await _shown(id, caller, app)
+
+
+@router.post("/instances/{instance_id}/start", status_code=202)
+async def start(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
+    """Want it running. Doing it twice is the same as once."""
+    id = InstanceId(instance_id)
+    await instances.start([id], caller=caller, desk=app.instances)
+    return await _shown(id, caller, app)
+
+
+@router.post("/instances/{instance_id}/stop", status_code=202)
+async def stop(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
+    """Want it stopped, with all it holds. Doing it twice is the same as once."""
+    id = InstanceId(instance_id)
+    await instances.stop([id], caller=caller, desk=app.instances)
+    return await _shown(id, caller, app)
+
+
+@router.post("/instances/{instance_id}/reboot", status_code=202)
+async def reboot(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
+    """Stop and start it."""
+    id = InstanceId(instance_id)
+    await instances.reboot(id, caller=caller, desk=app.instances)
+    return await _shown(id, caller, app)
+
+
+@router.delete("/instances/{instance_id}", status_code=204)
+async def destroy(instance_id: Id, caller: Native, app: App) -> None:
+    """Stop its copies, and remove it with all it holds."""
+    await instances.destroy([InstanceId(instance_id)], caller=caller, desk=app.instances)
+
+
+@router.post("/instances/{instance_id}/logs", status_code=202)
+async def logs(
+    instance_id: Id,
+    body: Annotated[v1.AskLogs, Body(openapi_examples=examples.ASK_LOGS)],
+    caller: Native,
+    app: App,
+) -> v1.AnswerView:
+    """Ask its machine for the end of its log; read the answer at `answers/ID`."""
+    asked = await instances.ask_logs(
+        InstanceId(instance_id),
+        caller=caller,
+        desk=app.instances,
+        tail=body.tail,
+        filter=body.filter,
+        daemon=body.daemon,
+    )
+    return _answer(asked, None)
+
+
+@router.post("/instances/{instance_id}/execute", status_code=202)
+async def execute(
+    instance_id: Id,
+    body: Annotated[v1.AskExecute, Body(openapi_examples=examples.ASK_EXECUTE)],
+    caller: Native,
+    app: App,
+) -> v1.AnswerView:
+    """List, measure or remove files in it; read the answer at `answers/ID`."""
+    asked = await instances.ask_execute(
+        InstanceId(instance_id), body.command, caller=caller, desk=app.instances
+    )
+    return _answer(asked, None)
+
+
+@router.get("/instances/{instance_id}/answers/{answer_id}")
+async def answer(instance_id: Id, answer_id: str, caller: Native, app: App) -> v1.AnswerView:
+    """What the machine has answered; kept for an hour."""
+    found, text = await questions.one(
+        answer_id, InstanceId(instance_id), caller=caller, desk=app.queries
+    )
+    return _answer(found, text)
+
+
+@router.get("/instances/{instance_id}/ssh-keys")
+async def attached(instance_id: Id, caller: Native, app: App) -> v1.SshKeyPage:
+    """The SSH keys in an instance."""
+    seen = await queries.instance(instance_id, caller=caller, desk=app.queries)
+    return _keys(await app.reads.keys_of(seen.instance.id))
+
+
+@router.post("/instances/{instance_id}/ssh-keys", status_code=201)
+async def attach(
+    instance_id: Id,
+    body: Annotated[v1.NewSshKey, Body(openapi_examples=examples.NEW_SSH_KEY)],
+    caller: Native,
+    app: App,
+) -> v1.SshKeyView:
+    """Put an SSH key into an instance. The account has it from then on."""
+    line = public_key(body.public_key, field="public_key")
+    id = InstanceId(instance_id)
+    return _key(await instances.attach(id, line, caller=caller, desk=app.instances))
+
+
+@router.delete("/instances/{instance_id}/ssh-keys/{key_id}", status_code=204)
+async def detach(instance_id: Id, key_id: Id, caller: Native, app: App) -> None:
+    """Take an SSH key out of an instance. The account keeps it."""
+    id = InstanceId(instance_id)
+    await instances.detach(id, SshKeyId(key_id), caller=caller, desk=app.instances)
+
+
+@router.get("/ssh-keys", tags=["Keys"])
+async def every_key(caller: Native, app: App) -> v1.SshKeyPage:
+    """The account's SSH keys: an instance that is created gets them all."""
+    return _keys(await ssh_keys.every(caller=caller, desk=app.ssh_keys))
+
+
+@router.post("/ssh-keys", status_code=201, tags=["Keys"])
+async def add_key(
+    body: Annotated[v1.NewSshKey, Body(openapi_examples=examples.NEW_SSH_KEY)],
+    caller: Native,
+    app: App,
+) -> v1.SshKeyView:
+    """Add a public SSH key; the same again is the same."""
+    made = await ssh_keys.add(body.public_key, field="public_key", caller=caller, desk=app.ssh_keys)
+    return _key(made)
+
+
+@router.delete("/ssh-keys/{key_id}", status_code=204, tags=["Keys"])
+async def remove_key(key_id: Id, caller: Native, app: App) -> None:
+    """Take an SSH key from the account. Instances that have it keep it."""
+    await ssh_keys.remove(SshKeyId(key_id), caller=caller, desk=app.ssh_keys)
+
+
+async def _shown(id: InstanceId, caller: Caller, app: Services) -> v1.InstanceView:
+    return views.instance(await queries.instance(id, caller=caller, desk=app.queries), now=app.now)
+
+
+def _answer(asked: Question, text: str | None) -> v1.AnswerView:
+    return v1.AnswerView(id=asked.id, instance=asked.instance, text=text)
+
+
+def _key(key: SshKey) -> v1.SshKeyView:
+    return v1.SshKeyView(id=key.id, public_key=key.public_key, created_at=key.created_at)
+
+
+def _keys(found: Sequence[SshKey]) -> v1.SshKeyPage:
+    return v1.SshKeyPage(data=[_key(each) for each in found])
