@@ -89,6 +89,7 @@ async def create(
         made = await store.instances.add(
             account=caller.account, machine=machine, label=new.label, created=created, at=desk.now()
         )
+        caller.must_reach(made.id)
         if new.env:
             await store.instances.seal(made.id, desk.vault.seal(new.env, context=env_context(name)))
         keys = await store.ssh_keys.all(caller.account)
@@ -156,7 +157,7 @@ async def _change(
     ended: list[TransferId] = []
     async with desk.open_store() as store:
         for id in dict.fromkeys(ids):
-            was = await store.instances.get(id, account=caller.account)
+            was = await _of(caller, id, store)
             wanted = rule(was)
             if awake:
                 await _check_awake(store, was, desk)
@@ -189,7 +190,7 @@ async def attach(id: InstanceId, public_key: str, *, caller: Caller, desk: Desk)
         Conflict: it was announced, or the account has too many keys.
     """
     async with desk.open_store() as store:
-        instance = _ours(await store.instances.get(id, account=caller.account))
+        instance = _ours(await _of(caller, id, store))
         key = await store.ssh_keys.add(public_key, account=caller.account, at=desk.now())
         await store.instances.attach(id, [key.id])
     desk.bus.ring(instance.machine)
@@ -199,7 +200,7 @@ async def attach(id: InstanceId, public_key: str, *, caller: Caller, desk: Desk)
 async def detach(id: InstanceId, key: SshKeyId, *, caller: Caller, desk: Desk) -> None:
     """Take a key out of an instance. Raises NotFound, and Conflict as `attach`."""
     async with desk.open_store() as store:
-        instance = _ours(await store.instances.get(id, account=caller.account))
+        instance = _ours(await _of(caller, id, store))
         await store.instances.detach(id, key)
     desk.bus.ring(instance.machine)
 
@@ -234,7 +235,7 @@ async def ask_logs(
         filter=filter,
         daemon=daemon,
     )
-    return await _ask(asked, desk)
+    return await _ask(asked, caller, desk)
 
 
 async def ask_execute(id: InstanceId, command: str, *, caller: Caller, desk: Desk) -> Question:
@@ -255,16 +256,22 @@ async def ask_execute(id: InstanceId, command: str, *, caller: Caller, desk: Des
         asked_at=desk.now(),
         command=command,
     )
-    return await _ask(asked, desk)
+    return await _ask(asked, caller, desk)
 
 
-async def _ask(asked: Question, desk: Desk) -> Question:
+async def _ask(asked: Question, caller: Caller, desk: Desk) -> Question:
     async with desk.open_store() as store:
-        instance = _ours(await store.instances.get(asked.instance, account=asked.account))
+        instance = _ours(await _of(caller, asked.instance, store))
         await _check_awake(store, instance, desk)
         await store.instances.ask(asked, machine=instance.machine)
     desk.bus.ring(instance.machine)
     return asked
+
+
+async def _of(caller: Caller, id: InstanceId, store: Store) -> Instance:
+    """Raises NotFound; Forbidden where the caller's key is limited to other instances."""
+    caller.must_reach(id)
+    return await store.instances.get(id, account=caller.account)
 
 
 def _ours(instance: Instance) -> Instance:

@@ -49,7 +49,9 @@ async def one(
 
     Raises:
         NotFound: there is no such question, or no longer.
+        Forbidden: the caller's key is limited to other instances.
     """
+    caller.must_reach(instance)
     found = await desk.reads.question(QuestionId(id[:80]))
     mine = found.account == caller.account and found.instance == instance
     if not mine or desk.now() - found.asked_at > ANSWER_LIFE:

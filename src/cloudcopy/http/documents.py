@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
 from cloudcopy.domain.errors import NotFound
-from cloudcopy.http.callers import App
+from cloudcopy.http.callers import App, anyone
 from cloudcopy.ports.documents import Documents
 from cloudcopy.wire.v1 import Problem
 
@@ -22,6 +22,7 @@ class Markdown(PlainTextResponse):
 
 
 @router.get("/llms.txt", summary="index of the documents", response_class=PlainTextResponse)
+@anyone
 async def index(request: Request, app: App) -> PlainTextResponse:
     """Every page with its address, for language models and other programs (llmstxt.org)."""
     base = app.public_url or str(request.base_url).rstrip("/")
@@ -34,6 +35,7 @@ async def index(request: Request, app: App) -> PlainTextResponse:
     response_class=Markdown,
     responses={404: {"model": Problem, "description": "There is no such page; see /llms.txt."}},
 )
+@anyone
 async def page(name: str, app: App) -> Markdown:
     """One page as Markdown, e.g. `/docs/cli.md`."""
     found = app.documents.get(name)

@@ -10,7 +10,7 @@ from cloudcopy.control import instances, offers
 from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.instance import NewInstance
 from cloudcopy.domain.keys import Caller
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
@@ -36,6 +36,7 @@ class Contract(BaseModel):
 
 
 @router.post("/bundles/", summary="search offers")
+@needs("instance_read", "api.offer.show")
 async def bundles(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Offers that pass the filters `{"field": {"op": value}}`; memory is in MB."""
     found = await offers.search(await bodies.read(request), caller=caller, desk=app.offers)
@@ -43,6 +44,7 @@ async def bundles(request: Request, caller: Compatible, app: App) -> dict[str, A
 
 
 @router.put("/search/asks/", summary="search offers (newer clients)")
+@needs("instance_read", "api.offer.show")
 async def search(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """The same, with the filters in `q` and the columns in `select_cols`."""
     body = await bodies.read(request)
@@ -65,6 +67,7 @@ def _only(found: Sequence[Mapping[str, Any]], columns: Any) -> Sequence[Mapping[
     operation_id="createInstance",
     responses={404: {"model": Refusal}},
 )
+@needs("instance_write", "api.instance.create")
 async def create(ask_id: str, request: Request, caller: Compatible, app: App) -> Contract:
     """Make an instance of an offer; the account's SSH keys are placed in it."""
     return await _create(ask_id, await bodies.read(request), caller, app)
@@ -76,6 +79,7 @@ async def create(ask_id: str, request: Request, caller: Compatible, app: App) ->
     operation_id="createInstanceByPost",
     responses={404: {"model": Refusal}},
 )
+@needs("instance_write", "api.instance.create")
 async def create_by_post(ask_id: str, request: Request, caller: Compatible, app: App) -> Contract:
     """The same."""
     return await _create(ask_id, await bodies.read(request), caller, app)

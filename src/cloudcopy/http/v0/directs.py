@@ -13,7 +13,7 @@ from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.order import Direction, Order
 from cloudcopy.domain.paths import InstancePath, RemotePath
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies, copies
 from cloudcopy.http.v0.sides import Side, refuse_local, side
@@ -36,6 +36,7 @@ router = APIRouter(prefix="/api/v0/commands", tags=["Instances"])
     responses={400: {"model": Refusal, "description": "Nothing was started; `msg` says why."}},
     openapi_extra=copies.documented(DirectCopyRequest),
 )
+@needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
     """Copy what is inside `src_path` into `dst_path`. One side is an instance, the other a
     connection."""
@@ -98,6 +99,7 @@ def _same_kind(src: Side, dst: Side) -> Invalid:
     responses={400: {"model": Refusal}, 404: {"model": Refusal}},
     openapi_extra=copies.documented(StopDirectCopiesRequest),
 )
+@needs("instance_write", "api.instance.cancel_copy")
 async def stop(request: Request, caller: Compatible, app: App) -> Success:
     """Stop every copy into an instance, or into a connection."""
     body = await bodies.read(request)
@@ -123,6 +125,7 @@ async def _stop(place: Side, caller: Caller, app: Services) -> int:
     responses={400: {"model": Refusal, "description": "Always; `msg` says what to do instead."}},
     openapi_extra=copies.documented(DirectCopyRequest),
 )
+@needs("instance_write", "api.instance.copy")
 async def rsync(request: Request, caller: Compatible) -> Success:
     """What clients ask for when a side of `copy` has no prefix: it is their own machine."""
     body = await bodies.read(request)

@@ -8,7 +8,7 @@ from cloudcopy.control import instances
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal, Success
@@ -21,6 +21,7 @@ router = APIRouter(
 
 
 @router.put("/", summary="start and stop instances")
+@needs("instance_write", "api.instance.change")
 async def change_many(request: Request, caller: Compatible, app: App) -> Success:
     """Start or stop several: all of them, or with an error none."""
     body = await bodies.read(request)
@@ -28,6 +29,7 @@ async def change_many(request: Request, caller: Compatible, app: App) -> Success
 
 
 @router.delete("/", summary="destroy instances")
+@needs("instance_write", "api.instance.destroy")
 async def destroy_many(request: Request, caller: Compatible, app: App) -> Success:
     """Destroy several: all of them, or with an error none."""
     ids = bodies.ids(await bodies.read(request), "instance_ids")
@@ -36,6 +38,7 @@ async def destroy_many(request: Request, caller: Compatible, app: App) -> Succes
 
 
 @router.put("/{instance_id}/", summary="start, stop and label instance")
+@needs("instance_write", "api.instance.change")
 async def change(instance_id: str, request: Request, caller: Compatible, app: App) -> Success:
     """`{"state": "running"}`, `{"state": "stopped"}` or `{"label": "x"}`."""
     id = bodies.instance_id(instance_id)
@@ -50,6 +53,7 @@ async def change(instance_id: str, request: Request, caller: Compatible, app: Ap
 
 
 @router.delete("/{instance_id}/", summary="destroy instance")
+@needs("instance_write", "api.instance.destroy")
 async def destroy(instance_id: str, caller: Compatible, app: App) -> Success:
     """Destroy an instance and all it holds; its copies are stopped first."""
     id = bodies.instance_id(instance_id)
@@ -58,6 +62,7 @@ async def destroy(instance_id: str, caller: Compatible, app: App) -> Success:
 
 
 @router.put("/reboot/{instance_id}/", summary="reboot instance")
+@needs("instance_write", "api.instance.change")
 async def reboot(instance_id: str, caller: Compatible, app: App) -> Success:
     """Stop an instance and start it again."""
     id = bodies.instance_id(instance_id)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from cloudcopy.control import instances, questions
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.question import DEFAULT_TAIL, Question
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, anyone, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
@@ -36,6 +36,7 @@ class Executing(Asked):
 
 
 @router.put("/request_logs/{instance_id}/", summary="logs")
+@needs("instance_read", "api.instance.request_logs")
 async def logs(instance_id: str, request: Request, caller: Compatible, app: App) -> Asked:
     """The end of an instance's log: `tail` lines that hold `filter`."""
     id = bodies.instance_id(instance_id)
@@ -55,6 +56,7 @@ async def logs(instance_id: str, request: Request, caller: Compatible, app: App)
 
 
 @router.put("/command/{instance_id}/", summary="execute")
+@needs("instance_write", "api.instance.command")
 async def execute(instance_id: str, request: Request, caller: Compatible, app: App) -> Executing:
     """Carry out `ls`, `rm` or `du` in an instance, also while it is stopped."""
     id = bodies.instance_id(instance_id)
@@ -73,6 +75,7 @@ async def execute(instance_id: str, request: Request, caller: Compatible, app: A
     summary="result of logs and execute",
     response_class=PlainTextResponse,
 )
+@anyone
 async def result(token: str, app: App) -> PlainTextResponse:
     """The answer in plain text, for success and failure alike. The token is the proof."""
     told = await questions.text(token, desk=app.queries)

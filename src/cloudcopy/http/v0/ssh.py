@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from cloudcopy.control import instances, ssh_keys
+from cloudcopy.control import instances, queries, ssh_keys
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.ssh import SshKey, SshKeyId, public_key
-from cloudcopy.http.callers import App, Compatible
+from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
 
@@ -31,12 +31,14 @@ def shown(key: SshKey) -> dict[str, Any]:
 
 
 @router.get("/ssh/", summary="show ssh-keys")
+@needs("user_read", "api.ssh_key.show")
 async def every(caller: Compatible, app: App) -> list[dict[str, Any]]:
     """The account's keys: a bare list."""
     return [shown(each) for each in await ssh_keys.every(caller=caller, desk=app.ssh_keys)]
 
 
 @router.post("/ssh/", summary="create ssh-key")
+@needs("user_write", "api.ssh_key.change")
 async def create(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Add a public key. Instances that are created from now on get it."""
     text = bodies.text(await bodies.read(request), FIELD)
@@ -45,6 +47,7 @@ async def create(request: Request, caller: Compatible, app: App) -> dict[str, An
 
 
 @router.put("/ssh/{key_id}/", summary="update ssh-key", responses={404: {"model": Refusal}})
+@needs("user_write", "api.ssh_key.change")
 async def update(key_id: str, request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Put another key in its place, also in the instances that have it."""
     text = bodies.text(await bodies.read(request), FIELD)
@@ -54,6 +57,7 @@ async def update(key_id: str, request: Request, caller: Compatible, app: App) ->
 
 
 @router.delete("/ssh/{key_id}/", summary="delete ssh-key", responses={404: {"model": Refusal}})
+@needs("user_write", "api.ssh_key.change")
 async def delete(key_id: str, caller: Compatible, app: App) -> dict[str, Any]:
     """Take a key from the account. Instances that have it keep it."""
     await ssh_keys.remove(_id(key_id), caller=caller, desk=app.ssh_keys)
@@ -63,6 +67,7 @@ async def delete(key_id: str, caller: Compatible, app: App) -> dict[str, Any]:
 @router.post(
     "/instances/{instance_id}/ssh/", summary="attach ssh", responses={404: {"model": Refusal}}
 )
+@needs("instance_write", "api.instance.change")
 async def attach(
     instance_id: str, request: Request, caller: Compatible, app: App
 ) -> dict[str, Any]:
@@ -78,10 +83,11 @@ async def attach(
     "/instances/{instance_id}/ssh/", summary="ssh keys of an instance",
     responses={404: {"model": Refusal}},
 )  # fmt: skip
+@needs("instance_read", "api.instance.show")
 async def attached(instance_id: str, caller: Compatible, app: App) -> dict[str, Any]:
     """The keys in an instance."""
     id = bodies.instance_id(instance_id)
-    await app.reads.instance(id, account=caller.account)
+    await queries.instance(id, caller=caller, desk=app.queries)
     return {"success": True, "ssh_keys": [shown(each) for each in await app.reads.keys_of(id)]}
 
 
@@ -90,6 +96,7 @@ async def attached(instance_id: str, caller: Compatible, app: App) -> dict[str, 
     summary="detach ssh",
     responses={404: {"model": Refusal}},
 )
+@needs("instance_write", "api.instance.change")
 async def detach(instance_id: str, key_id: str, caller: Compatible, app: App) -> dict[str, Any]:
     """Take a key out of an instance. The account keeps it."""
     id = bodies.instance_id(instance_id)

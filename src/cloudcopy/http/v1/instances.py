@@ -11,7 +11,7 @@ from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.question import Question
 from cloudcopy.domain.ssh import SshKey, SshKeyId, public_key
-from cloudcopy.http.callers import App, Id, Native
+from cloudcopy.http.callers import App, Id, Native, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v1 import examples, views
 from cloudcopy.http.v1.transfers import PROBLEMS
@@ -21,6 +21,7 @@ router = APIRouter(prefix="/v1", tags=["Instances"], responses=PROBLEMS)
 
 
 @router.get("/offers")
+@needs("instance_read", "api.offer.show")
 async def offered(caller: Native, app: App) -> v1.OfferPage:
     """Machines of the account on which instances can be created now."""
     found = await offers.search({}, caller=caller, desk=app.offers)
@@ -28,6 +29,7 @@ async def offered(caller: Native, app: App) -> v1.OfferPage:
 
 
 @router.post("/instances", status_code=201)
+@needs("instance_write", "api.instance.create")
 async def create(
     body: Annotated[v1.NewInstance, Body(openapi_examples=examples.NEW_INSTANCE)],
     caller: Native,
@@ -50,6 +52,7 @@ async def create(
 
 
 @router.patch("/instances/{instance_id}")
+@needs("instance_write", "api.instance.change")
 async def change(
     instance_id: Id,
     body: Annotated[v1.InstanceChange, Body(openapi_examples=examples.INSTANCE_CHANGE)],
@@ -63,6 +66,7 @@ async def change(
 
 
 @router.post("/instances/{instance_id}/start", status_code=202)
+@needs("instance_write", "api.instance.change")
 async def start(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Want it running. Doing it twice is the same as once."""
     id = InstanceId(instance_id)
@@ -71,6 +75,7 @@ async def start(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
 
 
 @router.post("/instances/{instance_id}/stop", status_code=202)
+@needs("instance_write", "api.instance.change")
 async def stop(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Want it stopped, with all it holds. Doing it twice is the same as once."""
     id = InstanceId(instance_id)
@@ -79,6 +84,7 @@ async def stop(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
 
 
 @router.post("/instances/{instance_id}/reboot", status_code=202)
+@needs("instance_write", "api.instance.change")
 async def reboot(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Stop and start it."""
     id = InstanceId(instance_id)
@@ -87,12 +93,14 @@ async def reboot(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
 
 
 @router.delete("/instances/{instance_id}", status_code=204)
+@needs("instance_write", "api.instance.destroy")
 async def destroy(instance_id: Id, caller: Native, app: App) -> None:
     """Stop its copies, and remove it with all it holds."""
     await instances.destroy([InstanceId(instance_id)], caller=caller, desk=app.instances)
 
 
 @router.post("/instances/{instance_id}/logs", status_code=202)
+@needs("instance_read", "api.instance.request_logs")
 async def logs(
     instance_id: Id,
     body: Annotated[v1.AskLogs, Body(openapi_examples=examples.ASK_LOGS)],
@@ -112,6 +120,7 @@ async def logs(
 
 
 @router.post("/instances/{instance_id}/execute", status_code=202)
+@needs("instance_write", "api.instance.command")
 async def execute(
     instance_id: Id,
     body: Annotated[v1.AskExecute, Body(openapi_examples=examples.ASK_EXECUTE)],
@@ -126,6 +135,7 @@ async def execute(
 
 
 @router.get("/instances/{instance_id}/answers/{answer_id}")
+@needs("instance_read", "api.instance.request_logs")
 async def answer(instance_id: Id, answer_id: str, caller: Native, app: App) -> v1.AnswerView:
     """What the machine has answered; kept for an hour."""
     found, text = await questions.one(
@@ -135,6 +145,7 @@ async def answer(instance_id: Id, answer_id: str, caller: Native, app: App) -> v
 
 
 @router.get("/instances/{instance_id}/ssh-keys")
+@needs("instance_read", "api.instance.show")
 async def attached(instance_id: Id, caller: Native, app: App) -> v1.SshKeyPage:
     """The SSH keys in an instance."""
     seen = await queries.instance(instance_id, caller=caller, desk=app.queries)
@@ -142,6 +153,7 @@ async def attached(instance_id: Id, caller: Native, app: App) -> v1.SshKeyPage:
 
 
 @router.post("/instances/{instance_id}/ssh-keys", status_code=201)
+@needs("instance_write", "api.instance.change")
 async def attach(
     instance_id: Id,
     body: Annotated[v1.NewSshKey, Body(openapi_examples=examples.NEW_SSH_KEY)],
@@ -155,6 +167,7 @@ async def attach(
 
 
 @router.delete("/instances/{instance_id}/ssh-keys/{key_id}", status_code=204)
+@needs("instance_write", "api.instance.change")
 async def detach(instance_id: Id, key_id: Id, caller: Native, app: App) -> None:
     """Take an SSH key out of an instance. The account keeps it."""
     id = InstanceId(instance_id)
@@ -162,12 +175,14 @@ async def detach(instance_id: Id, key_id: Id, caller: Native, app: App) -> None:
 
 
 @router.get("/ssh-keys", tags=["Keys"])
+@needs("user_read", "api.ssh_key.show")
 async def every_key(caller: Native, app: App) -> v1.SshKeyPage:
     """The account's SSH keys: an instance that is created gets them all."""
     return _keys(await ssh_keys.every(caller=caller, desk=app.ssh_keys))
 
 
 @router.post("/ssh-keys", status_code=201, tags=["Keys"])
+@needs("user_write", "api.ssh_key.change")
 async def add_key(
     body: Annotated[v1.NewSshKey, Body(openapi_examples=examples.NEW_SSH_KEY)],
     caller: Native,
@@ -179,6 +194,7 @@ async def add_key(
 
 
 @router.delete("/ssh-keys/{key_id}", status_code=204, tags=["Keys"])
+@needs("user_write", "api.ssh_key.change")
 async def remove_key(key_id: Id, caller: Native, app: App) -> None:
     """Take an SSH key from the account. Instances that have it keep it."""
     await ssh_keys.remove(SshKeyId(key_id), caller=caller, desk=app.ssh_keys)

@@ -98,6 +98,7 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
 
 
 @router.post("/{plan_id}/approve", summary="approve a plan", responses=PROBLEMS)
+@needs("instance_write", "api.plan.approve")
 async def approve(plan_id: str, caller: Native, app: App) -> Approval:
     """Let a program carry out the plan that it made: the answer is handed to it, and is its
     `approval` of `apply`, once and within an hour. The key that made the plan cannot."""
