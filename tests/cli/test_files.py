@@ -131,6 +131,19 @@ def test_a_receipt_is_kept_in_a_file_that_can_be_verified(
     assert cli("transfer", "receipt", "t_1").json_lines() == [json.loads(path.read_text())]
 
 
+def test_a_report_of_a_retry_says_that_its_numbers_are_of_the_failed_files_only(
+    server: Scripted, cli: CommandLine
+) -> None:
+    again = views.transfer(state="succeeded", attempt=2, scope="failed", result=views.result())
+    server.on("GET", ONE, ok(again))
+
+    ran = cli("transfer", "report", "t_1")
+
+    assert (
+        "about      only the files that had failed in the attempt before; the numbers are of those"
+    ) in ran.out.splitlines()
+
+
 def test_a_report_has_the_numbers_the_proof_and_what_to_do_about_each_kind_of_failure(
     server: Scripted, cli: CommandLine
 ) -> None:
@@ -170,7 +183,7 @@ def test_a_report_has_the_numbers_the_proof_and_what_to_do_about_each_kind_of_fa
         "failed     7",
         "retried    1",
         "changed    1 while they were copied",
-        "verified   by md5, 1 of them by size only, 3.0 KiB",
+        "verified   3 by md5, 1 by size only, 3.0 KiB",
         "seen       3 files by the control plane, 3 of them with their hash",
         f"root       {'ab' * 32} over 3 files",
         "note       A note.",

@@ -122,7 +122,7 @@ def test_a_receipt_is_shown_from_its_file(offline: CommandLine, receipt: Path) -
     assert "from       @here:/data" in lines
     assert "to         my-s3:bucket/data" in lines
     assert "copied     2 files, 5 B" in lines
-    assert "verified   by md5, 1 by size only" in lines
+    assert "verified   2 by md5, 1 by size only" in lines
     assert "seen       3 files by the control plane, 2 of them with their hash" in lines
 
 

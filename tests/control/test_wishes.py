@@ -1,5 +1,7 @@
 """What people may ask of a transfer besides its beginning and its end."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloudcopy.control import reports, transfers
@@ -81,7 +83,8 @@ async def test_only_what_failed_is_tried_again_where_there_is_a_list_of_it(plane
         transfer.id, caller=CALLER, desk=plane.transfers, scope=Scope.FAILED
     )
     assert (again.state, again.scope) == (State.QUEUED, Scope.FAILED)
-    await plane.report(again, "failed", reason="x", result=Result())
+    # Cut short before it knew all it was about: the list of the attempt before is not its own.
+    await plane.report(again, "failed", reason="x", result=Result(failed=1))
     with pytest.raises(Conflict, match="no list of failed files") as refused:
         await transfers.retry(transfer.id, caller=CALLER, desk=plane.transfers, scope=Scope.FAILED)
     assert refused.value.code == "nothing_failed"
@@ -91,6 +94,18 @@ async def test_a_mirror_is_never_made_without_its_plan(plane: Plane):
     with pytest.raises(Invalid, match="carrying out a plan") as refused:
         await transfers.submit(plane.order(mode=Mode.MIRROR), caller=CALLER, desk=plane.transfers)
     assert refused.value.code == "mirror_needs_plan"
+
+
+@pytest.mark.parametrize("flag", ["--max-size=1M", "--min-size=1", "--max-age=1d", "--min-age=1d"])
+async def test_a_mirror_does_not_choose_files_by_what_may_differ_between_the_sides(
+    plane: Plane, flag: str
+):
+    order = plane.order(work=Work.PLAN, mode=Mode.MIRROR, flags=Flags.parse([flag]))
+    with pytest.raises(Invalid, match="cannot be used in a mirror") as refused:
+        await transfers.submit(order, caller=CALLER, desk=plane.transfers)
+    assert refused.value.code == "bad_flag"
+    copied = replace(order, mode=Mode.COPY)
+    assert (await transfers.submit(copied, caller=CALLER, desk=plane.transfers)).order == copied
 
 
 async def test_a_plan_is_carried_out_as_it_was_made(plane: Plane):

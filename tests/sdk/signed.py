@@ -70,6 +70,7 @@ def result(rows: Sequence[FileRow] = ROWS) -> Result:
         bytes_copied=5,
         verified=Verified.HASH,
         hash="md5",
+        by_hash=2,
         by_size_only=1,
         recheck=Recheck(files=3, hashed=2),
         digests=Digests(files=tree.root(), leaves=len(tree)),

@@ -86,6 +86,7 @@ def result(**changes: Any) -> v1.ResultView:
         "bytes_verified": 3072,
         "verified": "hash",
         "hash": "md5",
+        "by_hash": 3,
         "by_size_only": 0,
         "errors": [],
         "recheck": v1.RecheckView(files=3, hashed=3, why_not=""),

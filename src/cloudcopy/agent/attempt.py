@@ -193,6 +193,7 @@ def _parsed(
         agreed=order.agreed,
         pace=lambda: wish.bwlimit.at(bench.now()),
         resumed=resumed,
+        again=resumed or order.attempt > 1,
     )
 
 

@@ -185,8 +185,9 @@ def _how(receipt: Receipt) -> str:
     proven = receipt.verification
     match proven.level:
         case "hash":
-            rest = f", {proven.by_size_only} by size only" if proven.by_size_only else ""
-            return f"by {proven.hash}{rest}"
+            if not proven.by_size_only:
+                return f"by {proven.hash}"
+            return f"{proven.by_hash} by {proven.hash}, {proven.by_size_only} by size only"
         case "size":
             return "by size only"
         case _:

@@ -7,6 +7,7 @@ from cloudcopy.cli.output import size
 from cloudcopy.sdk import ErrorGroupView, RecheckView, ResultView, TransferView
 
 Fact = tuple[str, object]
+_ABOUT = "only the files that had failed in the attempt before; the numbers are of those"
 
 
 def did(transfer: TransferView) -> str:
@@ -20,7 +21,8 @@ def did(transfer: TransferView) -> str:
         case "check":
             return f"{result.unchanged} equal, {result.failed} not; compared {proof(result)}"
         case _:
-            return result.summary
+            only = "of the files that had failed: " if transfer.scope == "failed" else ""
+            return f"{only}{result.summary}"
 
 
 def would(result: ResultView) -> str:
@@ -40,8 +42,9 @@ def proof(result: ResultView) -> str:
     """How both sides were compared, after ``verified`` or ``compared``."""
     match result.verified:
         case "hash":
-            rest = f", {result.by_size_only} of them by size only" if result.by_size_only else ""
-            return f"by {result.hash}{rest}"
+            if not result.by_size_only:
+                return f"by {result.hash}"
+            return f"{result.by_hash} by {result.hash}, {result.by_size_only} by size only"
         case "size":
             return "by size only"
         case _:
@@ -58,6 +61,7 @@ def facts(transfer: TransferView) -> Iterator[Fact]:
         ("from", source),
         ("to", destination),
         ("attempt", transfer.attempt),
+        ("about", _ABOUT if transfer.scope == "failed" else ""),
     )
     result = transfer.result
     if result is None:

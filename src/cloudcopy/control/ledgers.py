@@ -31,7 +31,6 @@ MAX_CODE: Final = 80
 MAX_HASH: Final = 128  # hex digits: SHA-512
 MAX_SIZE: Final = 2**53 - 1  # what canonical JSON can write exactly
 _HEX: Final = frozenset("0123456789abcdef")
-_STOPPED: Final = (State.PAUSED, State.CANCELLED)
 
 
 class NoLedger(NotFound):
@@ -132,8 +131,8 @@ async def names(
 ) -> tuple[wire.Names, Place | None]:
     """The next page of files that failed before this attempt.
 
-    They are those of the latest earlier attempt that ran to its end and has a ledger: one
-    that was stopped on its way says nothing of the files it had not come to.
+    They are those of the latest earlier attempt that has a ledger. There is one only of an
+    attempt that knew all it was about; what it had not come to, it names as failed.
 
     Args:
         known: What this returned for the page before; without it, all is read again up to
@@ -188,10 +187,8 @@ def _page(wanted: wire.NeedNames, page: list[str], *, more: bool) -> wire.Names:
 
 async def _source(transfer: Transfer, reads: Reads) -> int | None:
     """The attempt whose failed files are meant."""
-    earlier = [each for each in await reads.ledgers(transfer.id) if each < transfer.attempt]
-    ends = {move.attempt: move.state for move in await reads.history(transfer.id)}
-    whole = [each for each in earlier if ends.get(each) not in _STOPPED]
-    return next(iter([*whole, *earlier]), None)
+    known = await reads.ledgers(transfer.id)
+    return max((each for each in known if each < transfer.attempt), default=None)
 
 
 async def attempt_of(transfer: Transfer, asked: int | None, *, reads: Reads) -> int:

@@ -107,6 +107,7 @@ def _verification(result: Result) -> dict[str, Any]:
     return {
         "level": result.verified.value,
         "hash": result.hash,
+        "by_hash": _number(result.by_hash),
         "by_size_only": _number(result.by_size_only),
         "recheck": {
             "files": _number(result.recheck.files),

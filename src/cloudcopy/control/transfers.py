@@ -126,6 +126,8 @@ def _check(order: Order) -> None:
                 "Or run: cloudcopy mirror SRC DST",
             ),
         )
+    if order.mode is Mode.MIRROR:
+        mirror.check(order.flags)
     if order.work is not Work.TRANSFER and order.flags.dry_run:
         raise Invalid("flags", f"--dry-run says nothing in a {order.work}: it changes nothing")
 
@@ -235,7 +237,8 @@ async def _must_name_what_failed(was: Transfer, desk: Desk) -> None:
             next=("Make a new plan of the same two sides.",),
         )
     result = was.result
-    if result is None or not result.failed or not await desk.reads.ledgers(was.id):
+    known = await desk.reads.ledgers(was.id)
+    if result is None or not result.failed or was.attempt not in known:
         raise Conflict(
             f"Transfer {was.id} has no list of failed files to try again.",
             code="nothing_failed",

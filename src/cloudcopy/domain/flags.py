@@ -109,7 +109,9 @@ def published() -> dict[str, str]:
     return dict(sorted({**dict.fromkeys(SWITCHES, "nothing"), **values, **rules}.items()))
 
 
-_NARROWING: Final = frozenset({*RULES, "--max-size", "--min-size", "--max-age", "--min-age"})
+CHOOSING: Final = frozenset({"--max-size", "--min-size", "--max-age", "--min-age"})
+"""Those that choose files by what they are on each side, not by name."""
+_NARROWING: Final = frozenset({*RULES, *CHOOSING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

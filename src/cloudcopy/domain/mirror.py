@@ -1,11 +1,31 @@
-"""How much a mirror may delete without being asked twice."""
+"""What a mirror may be asked for, and how much it may delete without being asked twice."""
 
 from typing import Final
 
-from cloudcopy.domain.errors import Conflict
+from cloudcopy.domain.errors import Conflict, Invalid
+from cloudcopy.domain.flags import CHOOSING, Flags
 
 MAX_FILES: Final = 1_000
 MAX_PERCENT: Final = 10  # of the destination's files
+
+
+def check(flags: Flags) -> None:
+    """What a mirror may be asked for.
+
+    Raises:
+        Invalid: a flag that chooses files by size or age. A file may be of another size or age
+            on the two sides: one that the source has, but not within the limits, would be
+            deleted as if it had none.
+    """
+    wrong = sorted(name for name, _ in flags.values if name in CHOOSING)
+    if wrong:
+        raise Invalid(
+            "flags",
+            f"{', '.join(wrong)} cannot be used in a mirror: it would delete files that the "
+            "source has, but of another size or age",
+            code="bad_flag",
+            next=("Choose files by name, with --exclude or --filter, or copy without mirroring.",),
+        )
 
 
 def guard(deletions: int, *, of: int, confirmed: int | None) -> None:

@@ -113,7 +113,8 @@ class Digests:
 
     Attributes:
         files: Over (path, size, hash) of every file that is at the destination, `leaves` many.
-        source, destination: Over both sides' listings of a plan: (path, size, time).
+        source, destination: Over both sides of a plan: (path, size, time, outcome) of what
+            each of them has, and of what the source's listing left out.
     """
 
     files: str = ""
@@ -141,7 +142,8 @@ class Result:
         changed: Files of the source that changed during the copy; each is also failed.
         at_destination: Files the destination had before, where that was listed whole.
         hash: The hash both sides were compared by, e.g. ``"md5"``; empty below `Verified.HASH`.
-        by_size_only: Verified files without a hash in common; listed in the ledger.
+        by_hash, by_size_only: Files that were proven by that hash, and by their size alone,
+            those found unchanged included; the ledger says which.
         errors: The failures by kind, commonest first; at most `MAX_GROUPS`.
         notes: Bounded text for people.
         log: The end of the engine's log, oldest first: bounded, without addresses.
@@ -164,6 +166,7 @@ class Result:
     bytes_verified: int = 0
     verified: Verified = Verified.NOTHING
     hash: str = ""
+    by_hash: int = 0
     by_size_only: int = 0
     errors: tuple[ErrorGroup, ...] = ()
     digests: Digests = Digests()
@@ -195,7 +198,7 @@ class Result:
     def _proof(self) -> str:
         match self.verified:
             case Verified.HASH if self.by_size_only:
-                return f"verified by {self.hash}, {self.by_size_only} of them by size only"
+                return f"{self.by_hash} verified by {self.hash}, {self.by_size_only} by size only"
             case Verified.HASH:
                 return f"verified by {self.hash}"
             case Verified.SIZE:

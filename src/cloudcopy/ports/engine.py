@@ -31,6 +31,8 @@ class Copy:
         transfer: Names the lock and the run directory; one copy of it runs at a time.
         root: The instance's directory on this host.
         resumed: An earlier process of this attempt died without ending it.
+        again: An earlier attempt, or an earlier process of this one, may have sent files that
+            it did not live to prove: what is found unchanged is proven like what is sent.
         only: A file of JSON lines, one path in each: the attempt is about these files of the
             source and no others. None is every file.
         agreed: Digests of the source's and the destination's listings in the plan that is
@@ -57,6 +59,7 @@ class Copy:
     agreed: tuple[str, str] | None = None
     pace: Callable[[], int | None] = field(default=_unlimited)
     resumed: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class VerificationPart(Part):
 
     level: Literal["nothing", "size", "hash"]
     hash: str
+    by_hash: int
     by_size_only: int
     recheck: RecheckPart
 

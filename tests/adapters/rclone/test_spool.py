@@ -99,9 +99,37 @@ async def test_digests_are_over_each_side_alone(spool: Spool):
     await spool.source([file("b", 2, "t"), file("a", 1, "t")])
     await spool.destination([file("c", 3, "t")], known_only=False)
     source, destination = Tree(), Tree()
-    source.add("a", 1, "t")
-    source.add("b", 2, "t")
-    destination.add("c", 3, "t")
+    source.add("a", 1, "t", "")
+    source.add("b", 2, "t", "")
+    destination.add("c", 3, "t", "")
     assert await spool.digests() == (source.root(), destination.root())
     await spool.forget_destination()
     assert (await spool.digests())[1] == Tree().root()
+
+
+async def test_what_becomes_of_a_file_and_what_was_left_out_are_in_the_digests(spool: Spool):
+    await spool.source([file("a", 1, "t")])
+    await spool.destination([file("c", 3, "t")], known_only=False)
+    seen = [await spool.digests()]
+    for row in (
+        FileRow("link", Outcome.SKIPPED, -1, "symbolic_link", "symbolic link"),
+        FileRow("a", Outcome.UPDATE, 1),
+        FileRow("c", Outcome.DELETE, 3),
+    ):
+        await spool.mark([row])
+        seen.append(await spool.digests())
+    sources, destinations = zip(*seen, strict=True)
+    assert len({*sources[:3]}) == 3
+    assert sources[3] == sources[2]
+    assert len({*destinations[:3]}) == 1
+    assert destinations[3] != destinations[2]
+
+
+async def test_what_is_to_be_deleted_stays_as_the_plan_saw_it(spool: Spool):
+    await spool.destination([file("c", 3, "t"), file("d", 4, "t")], known_only=False)
+    await spool.mark([FileRow("c", Outcome.DELETE, 3)])
+    await spool.forget_destination()
+    await spool.destination([file("c", 5, "u"), file("d", 6, "u")], known_only=True)
+    facts = await all_of(spool.facts())
+    there = {each.path: (each.there_size, each.there_time) for each in facts}
+    assert there == {"c": (3, "t"), "d": (6, "u")}

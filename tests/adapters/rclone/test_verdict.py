@@ -117,3 +117,29 @@ def test_what_came_to_the_source_meanwhile_is_judged_only_if_it_was_brought():
 def test_what_a_store_does_not_know_the_size_of_is_there_when_it_is_there():
     unknown = {**_SENT, "size": -1, "later_size": -1}
     assert judged(**unknown) == (Outcome.COPIED, "", Verified.SIZE)
+
+
+def test_what_rclone_did_not_come_to_is_unchanged_only_with_the_same_hash():
+    short = Verdict(proven=True, trouble=LOST, unreached=True)
+    failed = (Outcome.FAILED, "connection_lost", Verified.NOTHING)
+    assert judged(short, **_SAME) == failed
+    hashed = {**_SAME, "later_hash": "aa", "there_hash": "aa"}
+    assert judged(short, **hashed) == (Outcome.UNCHANGED, "", Verified.HASH)
+    assert judged(replace(short, keeps=True), **_SAME) == failed
+    reached = Verdict(proven=True, trouble=LOST)
+    assert judged(reached, **_SAME) == (Outcome.UNCHANGED, "", Verified.SIZE)
+
+
+def test_other_content_counts_only_where_content_was_to_be_compared():
+    other = {**_SAME, "later_hash": "aa", "there_hash": "bb"}
+    assert judged(**other)[:2] == (Outcome.FAILED, "not_updated")
+    assert judged(Verdict(proven=True, content=False), **other)[0] is Outcome.UNCHANGED
+    assert judged(Verdict(proven=True, keeps=True), **other)[0] is Outcome.KEPT
+    assert judged(Verdict(proven=True, keeps=True, content=False), **other)[0] is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("path", ["a\u201bb", "a\tb", "a\x7f"])
+def test_a_name_that_rclone_cannot_say_is_blamed_for_what_is_not_found(path: str):
+    assert judged(path=path, **{**_SENT, "there_size": None})[1] == "bad_name"
+    lost = {**_SENT, "there_size": None, "outcome": "failed", "code": "access_denied"}
+    assert judged(path=path, **lost)[1] == "access_denied"

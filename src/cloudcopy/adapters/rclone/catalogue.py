@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
-from cloudcopy.adapters.rclone.listing import Chosen, Listed, Side, Unlisted, look, walk
-from cloudcopy.adapters.rclone.names import AT_ONCE, Names, lines
+from cloudcopy.adapters.rclone.listing import (
+    Chosen,
+    Listed,
+    Side,
+    Unlisted,
+    look,
+    look_at,
+    walk,
+)
+from cloudcopy.adapters.rclone.names import AT_ONCE, NAMELESS, Names, lines
 from cloudcopy.adapters.rclone.rc import RcError
-from cloudcopy.adapters.rclone.reasons import VANISHED, reason
+from cloudcopy.adapters.rclone.reasons import BAD_NAME, VANISHED, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.ledger import FileRow, Outcome
@@ -186,6 +194,23 @@ class Catalogue:
             return [Listed(self.name, found.size, "", found.hashes)] if found else []
         fs = self.sides.target if destination else self.sides.source
         return await self._named(fs, paths, hashes=(hash,), source=False)
+
+    async def unnamed(self) -> None:
+        """Mark the files that cannot be asked for by the name that a listing shows.
+
+        rclone's answers have the same sign for every byte that is not UTF-8, so such names are
+        only looks; but a name may really have that sign in it.
+
+        Raises:
+            RcError: the source could not be asked.
+        """
+        async for page in self.spool.like(NAMELESS):
+            found = await look_at(self.sides.rc.call, self.sides.source, page)
+            await self.spool.mark(
+                FileRow(path, Outcome.FAILED, -1, BAD_NAME.code, BAD_NAME.text)
+                for path in page
+                if found[path] is None
+            )
 
     # Listing
 

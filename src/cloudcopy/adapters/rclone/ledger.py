@@ -59,6 +59,7 @@ class Ledger:
         replaced: Those of them that the destination had before.
         duplicates: Names that the source has twice; one of the two was left out.
         errors: Error texts that name no file, of the latest pass over the files.
+        closed: Those of them that name a directory of the source that could not be read.
         name: Of the single file that is copied: the log calls it by its path in the store.
         round: Which time the files are gone over, from 1.
         hopeless: Why no further file can succeed, when an error has told so; `doomed` is set.
@@ -70,6 +71,7 @@ class Ledger:
         self.replaced = 0
         self.duplicates: Counter[str] = Counter()
         self.errors: list[str] = []
+        self.closed = 0
         self.hopeless: Reason | None = None
         self.doomed = asyncio.Event()
         self.round = 0
@@ -84,6 +86,7 @@ class Ledger:
         if part is Part.COPY:
             self.round += 1
             self.errors.clear()
+            self.closed = 0
             self.duplicates.clear()
 
     def take(self) -> list[FileRow]:
@@ -141,6 +144,7 @@ class Ledger:
             self._rows.append(FileRow(own, Outcome.FAILED, -1, known.code, known.text))
         elif not name and len(self.errors) < MAX_ERRORS:
             self.errors.append(text)
+            self.closed += bool(directory) and text.startswith(_CLOSED)
         if directory and self._part is Part.SOURCE and text.startswith(_CLOSED):
             self._rows.append(FileRow(f"{directory}/", Outcome.FAILED, -1, known.code, known.text))
         if known.hopeless and self._part is Part.COPY and not self.hopeless:

@@ -165,15 +165,27 @@ async def _enter(directories: Chosen | None, name: str) -> bool:
 
 
 async def look(
-    call: Call, fs: str, path: str, *, hashes: Sequence[str] = (), times: bool = False
+    call: Call,
+    fs: str,
+    path: str,
+    *,
+    hashes: Sequence[str] = (),
+    times: bool = False,
+    server_times: bool = False,
 ) -> Listed | None:
     """One file, asked for by name, whatever the filters say; None when there is none.
+
+    Args:
+        server_times: See `walk`. Asked for alone, S3 tells whole seconds.
 
     Raises:
         RcError: it could not be asked, or not be read for its hash.
     """
-    asked = parameters(hashes, times=times, everything=True, server_times=False)
+    asked = parameters(
+        hashes, times=times or server_times, everything=True, server_times=server_times
+    )
     asked["opt"]["filesOnly"] = True
+    fs = by_arrival(fs) if server_times else fs
     found = (await call("operations/stat", fs=fs, remote=path, **asked))["item"]
     return listed(found) if found else None
 

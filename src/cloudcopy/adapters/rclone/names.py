@@ -17,6 +17,7 @@ from cloudcopy.adapters.rclone.listing import (
 )
 from cloudcopy.adapters.rclone.process import Daemon
 
+NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
 AT_ONCE: Final = 1000  # in one listing, whose answer comes in one piece
 _READABLE: Final = 0o644  # by rclone, which runs as another user; the directory is private
 

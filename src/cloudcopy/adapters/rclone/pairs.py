@@ -12,6 +12,7 @@ from typing import Final
 from cloudcopy.adapters.rclone import listing
 from cloudcopy.adapters.rclone.facts import Facts, Pair, pair
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
+from cloudcopy.adapters.rclone.left_out import hidden
 from cloudcopy.adapters.rclone.listing import Call, Listed, Side, Unlisted, nanoseconds
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
@@ -37,8 +38,9 @@ class Trouble:
 Answer = Decision | Trouble | None
 """None for what only the destination has."""
 
-Row = Callable[[Pair, Answer], FileRow | None]
-"""What becomes of a pair; None for nothing to say."""
+Row = Callable[[Pair, Answer, Outcome | None], FileRow | None]
+"""What becomes of a pair; None for nothing to say. Last comes as what that was marked in which
+the source may have the file though its listing did not show it (`left_out.hidden`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Survey:
         comparison = _Comparison(self.source, self.destination, rules, self.log)
         answers = await comparison.of(pairs)
         await self.spool.hashes(comparison.hashes, destination=False)
-        rows = [row(each, answers.get(each.path)) for each in pairs]
+        behind = await hidden(self.spool, [each.path for each in pairs if each.source is None])
+        rows = [row(each, answers.get(each.path), behind.get(each.path)) for each in pairs]
         await self.spool.mark([each for each in rows if each is not None])
 
 

@@ -28,6 +28,7 @@ class Passes:
         group: Of rclone's statistics, for the pass that runs.
         sent_before, bytes_before: Files and bytes of the passes before that one.
         replaced_before: See `Ledger.replaced`.
+        unreached: rclone may not have come to every file of the last pass.
     """
 
     sides: Sides
@@ -41,6 +42,7 @@ class Passes:
     sent_before: int = 0
     bytes_before: int = 0
     replaced_before: int = 0
+    unreached: bool = False
 
     async def all(self, *, named: bool) -> Reason | None:
         """Copy, and again what failed and may pass; why some of it did not, if so.
@@ -50,9 +52,14 @@ class Passes:
         """
         while True:
             trouble = await self._pass(named=named)
+            failures = await self.spool.failures()
+            # It goes on behind a directory of the source that it cannot read, but not behind
+            # one of the destination.
+            named_none = bool(trouble) and not failures and not self.ledger.closed
+            elsewhere = len(self.ledger.errors) > self.ledger.closed
+            self.unreached = bool(self.ledger.hopeless) or elsewhere or named_none
             if self.ledger.hopeless:
                 return self.ledger.hopeless
-            failures = await self.spool.failures()
             codes = [each for each in failures if not fatal(each)]
             if not trouble and not codes:
                 return None

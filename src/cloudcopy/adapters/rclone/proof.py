@@ -11,9 +11,11 @@ from cloudcopy.adapters.rclone.ledger import Part
 from cloudcopy.adapters.rclone.names import AT_ONCE
 from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.verdict import TOUCHED
+from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Verify
 
 PARALLEL: Final = 4  # listings that read files for their hashes, at once
+_LEFT_ALONE: Final = (Outcome.SKIPPED, Outcome.KEPT, Outcome.DELETE)
 MAX_BYTES: Final = 256 << 20  # of files in one of them: so the numbers move
 
 
@@ -22,12 +24,15 @@ class Proof:
     """Gathers the facts of a proof; `verdict` judges them.
 
     Attributes:
+        again: Files that count as unchanged are proven, too: an earlier try of this copy may
+            have sent them, and did not live to prove them.
         verified, bytes_verified: Files that were looked at, so far.
     """
 
     catalogue: Catalogue
     passes: Passes
     verify: Verify
+    again: bool = False
     verified: int = field(default=0, init=False)
     bytes_verified: int = field(default=0, init=False)
 
@@ -42,7 +47,7 @@ class Proof:
             RcError: a side could not be listed.
         """
         catalogue, spool = self.catalogue, self.catalogue.spool
-        touched = bring or await self._any_touched()
+        touched = bring or self.again or await self._any_touched()
         wanted = self.verify is Verify.HASH and bool(spool.kind) and touched
         hashes = (spool.kind,) if wanted else ()
         await catalogue.source_again(hashes=hashes)
@@ -87,8 +92,10 @@ class Proof:
         other_is_slow = catalogue.here.slow_hash if destination else False
         some: list[Facts] = []
         size = 0
-        async for page in catalogue.spool.facts(TOUCHED):
+        async for page in catalogue.spool.facts(() if self.again else TOUCHED):
             for facts in page:
+                if facts.outcome in _LEFT_ALONE:
+                    continue
                 other = facts.later_hash if destination else facts.there_hash
                 if facts.later_size is None or facts.there_size != facts.later_size:
                     continue  # wrong already

@@ -223,12 +223,36 @@ CHANGED: Final = Reason(
 VANISHED: Final = Reason(
     "source_vanished", "it vanished from the source during the copy", "Copy again."
 )
+BAD_NAME: Final = Reason(
+    "bad_name",
+    "its name is not UTF-8, or has a character that rclone keeps for itself, so it cannot be "
+    "asked for, and whether it arrived is not proven",
+    "Rename it, and copy again.",
+)
 NOT_DELETED: Final = Reason(
     "not_deleted",
     "it was not deleted, because not everything else succeeded",
     "Mend what failed, and make a new plan.",
 )
-_OURS: Final = (STOPPED, ABSENT, DAMAGED, NOT_UPDATED, CHANGED, VANISHED, NOT_DELETED)
+AT_SOURCE_NOW: Final = Reason(
+    "changed_since_plan", "the source has it now, so it was not deleted", "Make a new plan."
+)
+NEW_THERE: Final = Reason(
+    "changed_since_plan",
+    "it is another file than the plan saw, so it was not deleted",
+    "Make a new plan.",
+)
+_OURS: Final = (
+    STOPPED,
+    ABSENT,
+    DAMAGED,
+    NOT_UPDATED,
+    CHANGED,
+    VANISHED,
+    BAD_NAME,
+    NOT_DELETED,
+    NEW_THERE,
+)
 # What a check finds (`domain.ledger.Outcome`).
 _FOUND: Final = {
     "differs": "Copy again, with --checksum where the times are equal.",

@@ -9,7 +9,7 @@ from cloudcopy.adapters.rclone import ending, survey
 from cloudcopy.adapters.rclone.account import account
 from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import shared_hash
+from cloudcopy.adapters.rclone.listing import Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
 from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.process import Daemon
@@ -19,6 +19,7 @@ from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
+from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode, Work
 from cloudcopy.domain.progress import Phase, Result
@@ -38,6 +39,7 @@ class Run:
     phase: Phase = Phase.PREPARING
     passes: Passes | None = None
     proof: Proof | None = None
+    listed: bool = False
     verified: int = 0
     bytes_verified: int = 0
 
@@ -88,6 +90,7 @@ class Run:
         refused = await self._prepare(sides, catalogue)
         if refused:
             return refused
+        self.listed = True
         self.phase = Phase.TRANSFERRING
         await self.pace()
         trouble = None
@@ -132,11 +135,12 @@ class Run:
         changed = [side for side, now, then in both if now != then]
         if not changed:
             return None
+        # What is to become of a file is in both digests.
+        which = f"the {changed[0]}" if len(changed) == 1 else "one side or both"
         return ending.refused(
             Reason(
                 "plan_outdated",
-                f"the {' and the '.join(changed)} changed since the plan was made; "
-                "nothing was done",
+                f"{which} changed since the plan was made; nothing was done",
                 "Make a new plan.",
             )
         )
@@ -148,13 +152,19 @@ class Run:
     ) -> End:
         self.phase = Phase.VERIFYING
         copy = self.copy
-        self.proof = Proof(catalogue=catalogue, passes=passes, verify=copy.verify)
+        self.proof = Proof(
+            catalogue=catalogue,
+            passes=passes,
+            verify=copy.verify,
+            again=copy.again or passes.unreached,
+        )
         named = bool(catalogue.name) or copy.only is not None or copy.agreed is not None
         proven = True
         try:
             if copy.agreed:
                 await self.spool.forget_destination()
             await self.proof.gather(bring=trouble is None and not named)
+            await catalogue.unnamed()
         except RcError as error:
             proven = False
             trouble = trouble or reason(str(error))
@@ -164,20 +174,22 @@ class Run:
             keeps=keeps(copy.flags),
             planned=copy.agreed is not None,
             trouble=trouble,
+            unreached=passes.unreached,
+            content=level_of(copy.flags) in (Level.MTIME, Level.CHECKSUM),
         )
         if copy.mode is Mode.MIRROR and copy.agreed and trouble is None:
-            await self._delete(sides, verdict)
+            await self._delete(sides, catalogue.there, verdict)
         sums = await account(self.spool, verdict.row, copy.ledger)
         done = ending.result(sums, self.ledger, kind=self.spool.kind, there=self.spool.there)
         return ending.end(done, trouble)
 
-    async def _delete(self, sides: Sides, verdict: Verdict) -> None:
+    async def _delete(self, sides: Sides, there: Side, verdict: Verdict) -> None:
         """What only the destination has, once everything else is there and proven."""
         sums = await account(self.spool, verdict.row, None)
         if sums.wrong - sums.codes["not_deleted"]:
             return
         async for page in self.spool.facts([Outcome.DELETE]):
-            failed = await survey.delete(sides, [each.path for each in page])
+            failed = await survey.delete(sides, there, page)
             rows = []
             for each in page:
                 why = failed.get(each.path)
@@ -192,7 +204,11 @@ class Run:
     # Cut short
 
     async def unfinished(self, trouble: Reason | None) -> Result:
-        """What was done when the attempt was cut short, in its ledger as well."""
+        """What was done when the attempt was cut short.
+
+        Its ledger is written only where the source had been listed whole: the files that
+        failed must be all there is left to do.
+        """
         await self.ledger.pour(self.spool)
         if not self.spool.found:
             return Result(log=self.ledger.log)
@@ -200,7 +216,8 @@ class Run:
             sums = await account(self.spool, lambda facts: facts.marked(), self.copy.ledger)
         else:
             verdict = Verdict(proven=False, verify=self.copy.verify, trouble=trouble)
-            sums = await account(self.spool, verdict.row, self.copy.ledger)
+            ledger = self.copy.ledger if self.listed else None
+            sums = await account(self.spool, verdict.row, ledger)
         return ending.result(sums, self.ledger, kind=self.spool.kind)
 
     async def broken(self, why: Reason) -> Broken:

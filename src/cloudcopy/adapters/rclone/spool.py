@@ -19,6 +19,7 @@ from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import Tree
 
 _TRIED: Final = (Outcome.COPIED, Outcome.FAILED)
+LEFT_OUT: Final = (Outcome.SKIPPED, Outcome.FAILED)  # of a listing of the source
 PAGE: Final = 4096  # rows handed over at once
 _CACHE_KIB: Final = 16 * 1024
 
@@ -91,7 +92,11 @@ class Spool:
         rows = [(f.path, f.size, f.time, f.hashes.get(self.kind) or None) for f in batch]
         names = ", ".join(each.split()[0] for each in columns.split(", "))
         if known_only:
-            statement = f"UPDATE files SET {columns} WHERE path = ?1"  # noqa: S608
+            # What is to be deleted stays as the plan saw it: nothing else may be deleted.
+            statement = (
+                f"UPDATE files SET {columns} "  # noqa: S608
+                f"WHERE path = ?1 AND outcome IS NOT '{Outcome.DELETE.value}'"
+            )
         else:
             statement = (
                 f"INSERT INTO files (path, {names}) VALUES (?1, ?2, ?3, ?4) "  # noqa: S608
@@ -109,11 +114,12 @@ class Spool:
         await self.do(lambda database: database.executemany(statement, rows))
 
     async def forget_destination(self) -> None:
-        """It is going to be listed anew."""
+        """It is going to be listed anew, but for what is to be deleted."""
         await self.do(
             lambda database: database.execute(
                 "UPDATE files SET there_size = NULL, there_time = NULL, there_hash = NULL "
-                "WHERE there_size IS NOT NULL"
+                "WHERE there_size IS NOT NULL AND outcome IS NOT ?",
+                (Outcome.DELETE.value,),
             )
         )
 
@@ -235,21 +241,48 @@ class Spool:
             yield page
             after = page[-1].path
 
+    async def like(self, sign: str) -> AsyncIterator[Sequence[str]]:
+        """Paths of the source that have the character `sign` in them."""
+        after = ""
+        while True:
+            page = await self.do(
+                lambda database, after=after: [  # type: ignore[misc]
+                    path
+                    for (path,) in database.execute(
+                        "SELECT path FROM files WHERE path > ? AND instr(path, ?) "
+                        "AND size IS NOT NULL ORDER BY path LIMIT ?",
+                        (after, sign, PAGE),
+                    )
+                ]
+            )
+            if not page:
+                return
+            yield page
+            after = page[-1]
+
     async def pairs(self) -> AsyncIterator[Sequence[Pair]]:
         """Both sides, side by side."""
         async for page in self.facts():
             yield [pair(each, self.kind) for each in page]
 
     async def digests(self) -> tuple[str, str]:
-        """Of the source's and the destination's listing: Merkle roots over (path, size, time)."""
+        """Of the source and of the destination: Merkle roots over what each of them has, and
+        what is to become of it: (path, size, time, outcome).
+
+        What was left out of the source's listing is in its root as well: a link there keeps the
+        file of that name at the destination from being deleted.
+        """
 
         def digest(database: sqlite3.Connection) -> tuple[str, str]:
             source, destination = Tree(), Tree()
             for facts in every(database):
-                if facts.size is not None:
-                    source.add(facts.path, facts.size, facts.time or "")
+                outcome = facts.outcome or ""
+                if facts.size is not None or outcome in LEFT_OUT:
+                    size = -1 if facts.size is None else facts.size
+                    source.add(facts.path, size, facts.time or "", outcome)
                 if facts.there_size is not None:
-                    destination.add(facts.path, facts.there_size, facts.there_time or "")
+                    time = facts.there_time or ""
+                    destination.add(facts.path, facts.there_size, time, outcome)
             return source.root(), destination.root()
 
         return await self.do(digest)

@@ -10,10 +10,11 @@ from cloudcopy.adapters.rclone.account import Account, account
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.facts import Facts, Pair
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import Unlisted
+from cloudcopy.adapters.rclone.listing import Side, Unlisted, look, nanoseconds
+from cloudcopy.adapters.rclone.names import NAMELESS
 from cloudcopy.adapters.rclone.pairs import Answer, Told, Trouble, look_over
 from cloudcopy.adapters.rclone.rc import RcError
-from cloudcopy.adapters.rclone.reasons import Reason, reason
+from cloudcopy.adapters.rclone.reasons import AT_SOURCE_NOW, NEW_THERE, Reason, cure, reason
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.compare import Level, Rules, level_of
@@ -43,8 +44,14 @@ async def plan(sides: Sides, spool: Spool, log: Ledger, told: Told, *, name: str
         absent = _EMPTY
     if absent:
         return refused(absent)
+    if unread := await _unread(spool):
+        return unread
     rules = Rules.of(copy.flags, window=survey.window)
-    await survey.mark(rules, lambda pair, answer: _planned(pair, answer, mirror=mirror), told)
+
+    def row(pair: Pair, answer: Answer, behind: Outcome | None) -> FileRow | None:
+        return _planned(pair, answer, behind, mirror=mirror)
+
+    await survey.mark(rules, row, told)
     sums = await account(spool, _row, copy.ledger)
     files = sums.files
     source, destination = await spool.digests()
@@ -77,7 +84,11 @@ async def check(sides: Sides, spool: Spool, log: Ledger, told: Told, *, name: st
     if absent:
         return refused(absent)
     rules = Rules(level=level, window=survey.window)
-    await survey.mark(rules, lambda pair, answer: _checked(pair, answer, level), told)
+
+    def row(pair: Pair, answer: Answer, behind: Outcome | None) -> FileRow | None:
+        return _checked(pair, answer, behind, level)
+
+    await survey.mark(rules, row, told)
     sums = await account(spool, _row, sides.copy.ledger)
     verified = Verified.HASH if sums.hashed else Verified.SIZE if sums.sized else Verified.NOTHING
     result = Result(
@@ -90,6 +101,7 @@ async def check(sides: Sides, spool: Spool, log: Ledger, told: Told, *, name: st
         bytes_verified=sums.bytes_verified,
         verified=verified,
         hash=spool.kind if verified is Verified.HASH else "",
+        by_hash=sums.hashed,
         by_size_only=sums.sized if level is Level.CHECKSUM else 0,
         errors=tuple(_worded(each) for each in sums.errors),
         log=log.log,
@@ -97,37 +109,59 @@ async def check(sides: Sides, spool: Spool, log: Ledger, told: Told, *, name: st
     return Partial(_differences(sums, result), result) if sums.wrong else Done(result)
 
 
-async def delete(sides: Sides, names: Iterable[str]) -> dict[str, Reason]:
-    """Delete files of the destination; those that could not be, with why.
+async def delete(sides: Sides, there: Side, files: Iterable[Facts]) -> dict[str, Reason]:
+    """Delete files of the destination that are still what the plan saw; the others, with why.
 
     What is gone already counts as deleted. Directories that become empty stay.
+
+    Args:
+        there: What the destination can say of its files.
     """
     turns = asyncio.Semaphore(listing.AT_ONCE)
     failed: dict[str, Reason] = {}
 
-    async def one(name: str) -> None:
-        if "\N{REPLACEMENT CHARACTER}" in name:
-            failed[name] = _UNNAMEABLE
-            return
+    async def one(file: Facts) -> None:
         async with turns:
             try:
-                await sides.rc.call("operations/deletefile", fs=sides.target, remote=name)
+                why = await _why_not(sides, there, file)
+                if why:
+                    failed[file.path] = why
+                    return
+                await sides.rc.call("operations/deletefile", fs=sides.target, remote=file.path)
             except RcError as error:
                 known = reason(str(error))
                 if known.code != "not_found":
-                    failed[name] = known
+                    failed[file.path] = known
 
     async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(one(name))
+        for file in files:
+            group.create_task(one(file))
     return failed
 
 
-def _planned(pair: Pair, answer: Answer, *, mirror: bool) -> FileRow | None:
+async def _why_not(sides: Sides, there: Side, file: Facts) -> Reason | None:
+    """Why a file must not be deleted, though the plan says so. Raises RcError."""
+    if NAMELESS in file.path:
+        return _UNNAMEABLE
+    if file.later_size is not None:
+        return AT_SOURCE_NOW
+    now = await look(
+        sides.rc.call, sides.target, file.path, times=True, server_times=there.slow_time
+    )
+    if now is None:
+        return None
+    unit = _SECOND if there.slow_time else 1
+    same_time = nanoseconds(now.time) // unit == nanoseconds(file.there_time or "") // unit
+    return None if same_time and now.size == file.there_size else NEW_THERE
+
+
+def _planned(pair: Pair, answer: Answer, behind: Outcome | None, *, mirror: bool) -> FileRow | None:
     if pair.source is None:
         there = pair.destination
         if not mirror or there is None:
             return None
+        if behind is not None:
+            return FileRow(pair.path, Outcome.KEPT, there.size, why=_BEHIND_A_LINK)
         return FileRow(pair.path, Outcome.DELETE, there.size, why="only the destination has it")
     if isinstance(answer, Trouble):
         why = f"it could not be compared: {answer.why}"
@@ -137,10 +171,15 @@ def _planned(pair: Pair, answer: Answer, *, mirror: bool) -> FileRow | None:
     return FileRow(pair.path, answer.outcome, pair.source.size, answer.code, answer.why)
 
 
-def _checked(pair: Pair, answer: Answer, level: Level) -> FileRow | None:
+def _checked(pair: Pair, answer: Answer, behind: Outcome | None, level: Level) -> FileRow | None:
     if pair.source is None:
         there = pair.destination
-        return FileRow(pair.path, Outcome.EXTRA, there.size) if there else None
+        if there is None:
+            return None
+        if behind is Outcome.FAILED:
+            return FileRow(pair.path, Outcome.UNREAD, there.size, why=_BEHIND_A_DIRECTORY)
+        why = _BEHIND_A_LINK if behind else ""
+        return FileRow(pair.path, Outcome.EXTRA, there.size, why=why)
     size = pair.source.size
     if isinstance(answer, Trouble):
         return FileRow(pair.path, Outcome.UNREAD, size, answer.code, answer.why)
@@ -171,8 +210,10 @@ _EMPTY: Final = Reason(
     "the source has no files, and a mirror of it would delete everything at the destination",
     "Correct the path or the filters.",
 )
+_SECOND: Final = 10**9  # nanoseconds
+_BEHIND_A_LINK: Final = "the source has a link there, which is not followed"
+_BEHIND_A_DIRECTORY: Final = "its directory at the source could not be listed"
 _VANISHED: Final = Reason("no_such_source", "the source vanished", "Correct the path.")
-# rclone's answers have it for every byte that is not UTF-8, so this is no name to go by.
 _UNNAMEABLE: Final = Reason(
     "bad_name", "its name is not UTF-8, so it cannot be named", "Remove or rename it by hand."
 )
@@ -188,6 +229,22 @@ async def _absent(sides: Sides, spool: Spool, name: str) -> Reason | None:
     if spool.found:
         return None
     return _VANISHED if name else await sides.source_missing()
+
+
+async def _unread(spool: Spool) -> Broken | None:
+    """The end of a plan where a directory of the source could not be listed."""
+    async for page in spool.facts([Outcome.FAILED]):
+        first = page[0]
+        known = Reason(first.code or "error", first.why or "it could not be listed", "")
+        place = f"the directory {first.path.rstrip('/')} of the source"
+        return refused(
+            replace(
+                known,
+                text=f"{place} could not be listed: {known.text}",
+                cure=cure(known.code),
+            )
+        )
+    return None
 
 
 def _unlisted(error: Unlisted) -> Broken:
@@ -210,6 +267,7 @@ def _differences(sums: Account, result: Result) -> str:
             (Outcome.MISSING, "only at the source"),
             (Outcome.EXTRA, "only at the destination"),
             (Outcome.UNREAD, "could not be compared"),
+            (Outcome.FAILED, "directories could not be listed"),
         )
         if (count := sums.files[outcome])
     ]

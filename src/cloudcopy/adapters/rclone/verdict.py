@@ -5,12 +5,14 @@ that never arrived. So both sides are listed after the copy, and every file that
 before it is either there, kept on purpose, or named as failed.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from cloudcopy.adapters.rclone.facts import Facts
 from cloudcopy.adapters.rclone.reasons import (
     ABSENT,
+    BAD_NAME,
     CHANGED,
     DAMAGED,
     NOT_DELETED,
@@ -26,6 +28,9 @@ from cloudcopy.domain.progress import Verified
 
 _KEEPING: Final = ("--ignore-existing", "--update")
 TOUCHED: Final = (Outcome.COPIED, Outcome.FAILED, Outcome.NEW, Outcome.UPDATE)
+_NOT_FOUND: Final = (ABSENT.code, VANISHED.code, "not_found")
+# rclone writes what a store cannot name in other characters, behind this sign where it must.
+_ASKABLE: Final = re.compile(r"[^\x00-\x1f\x7f\u201b]*")
 _TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
 
 
@@ -43,6 +48,10 @@ class Verdict:
         keeps: See `keeps`.
         planned: What was to be copied was listed before: nothing of it may be left out.
         trouble: Why files that were not tried were not.
+        unreached: rclone may not have come to every file, so that what it did not speak of
+            need not be unchanged.
+        content: Equal files have equal content: not so where only names or sizes were to be
+            compared.
     """
 
     proven: bool
@@ -50,10 +59,14 @@ class Verdict:
     keeps: bool = False
     planned: bool = False
     trouble: Reason | None = None
+    unreached: bool = False
+    content: bool = True
 
     def row(self, facts: Facts) -> FileRow | None:
         """What became of one path; None for what the copy is not about."""
         outcome = Outcome(facts.outcome) if facts.outcome else None
+        if facts.code == BAD_NAME.code and outcome is Outcome.FAILED:
+            return facts.marked()
         if outcome in (Outcome.SKIPPED, Outcome.DELETED):
             return facts.marked()
         if outcome is Outcome.DELETE:
@@ -66,8 +79,9 @@ class Verdict:
 
     def _unlisted(self, facts: Facts, outcome: Outcome | None) -> FileRow | None:
         """What our listing of the source did not show before the copy."""
-        if outcome is Outcome.FAILED and (facts.path.endswith("/") or facts.code == VANISHED.code):
-            return facts.marked()  # a directory, or a file that was asked for by name
+        by_name = facts.path.endswith("/") or facts.code == VANISHED.code
+        if outcome is Outcome.FAILED and (by_name or facts.there_size is not None):
+            return facts.marked()  # a directory, a file asked for by name, a failed deletion
         if outcome is not Outcome.COPIED:
             return None
         size = facts.marked_size
@@ -83,8 +97,10 @@ class Verdict:
     def _by_listing(self, facts: Facts, outcome: Outcome | None) -> FileRow:
         size = facts.later_size if facts.size is None else facts.size
         there = facts.there_size
+        if outcome is None and self.unreached and not _same_hash(facts):
+            return self._failed(facts, self.trouble or STOPPED, size)
         if outcome is Outcome.KEPT or (outcome is None and self.keeps and there is not None):
-            equal = outcome is None and _equal(size, there)
+            equal = outcome is None and _equal(size, there) and not self._differs(facts)
             return self._row(facts, Outcome.UNCHANGED if equal else Outcome.KEPT, size)
         changed = _changed(facts)
         if changed and not (outcome in TOUCHED and facts.tries and _same_hash(facts)):
@@ -95,8 +111,10 @@ class Verdict:
             return self._failed(facts, self.trouble or ABSENT, size)
         if outcome in TOUCHED:
             return self._touched(facts, outcome, facts.later_size if changed else size, changed)
-        if not _equal(size, there):
+        if not _equal(size, there) or self._differs(facts):
             return self._failed(facts, self.trouble or NOT_UPDATED, size)
+        if self.verify is Verify.HASH and _same_hash(facts):
+            return self._row(facts, Outcome.UNCHANGED, size, Verified.HASH)
         return self._row(facts, Outcome.UNCHANGED, size, self._sized)
 
     def _touched(self, facts: Facts, outcome: Outcome, size: int | None, changed: bool) -> FileRow:
@@ -120,6 +138,12 @@ class Verdict:
             return self._failed(facts, why, size)
         return self._row(facts, arrived, size, self._sized)
 
+    def _differs(self, facts: Facts) -> bool:
+        """Whether a file that counted as unchanged is known to have other content, which the
+        comparison that was asked for would not leave."""
+        hashes = facts.later_hash and facts.there_hash
+        return self.content and bool(hashes) and not _same_hash(facts)
+
     @property
     def _sized(self) -> Verified:
         return Verified.NOTHING if self.verify is Verify.NONE else Verified.SIZE
@@ -131,6 +155,7 @@ class Verdict:
             facts.path,
             outcome,
             -1 if size is None else size,
+            hash=(facts.there_hash or "") if verified is Verified.HASH else "",
             verified=verified or Verified.NOTHING,
         )
 
@@ -144,6 +169,8 @@ class Verdict:
             and not (hopeless and facts.code == "access_denied")
         ):
             why = Reason(facts.code, facts.why or "", "")
+        if why.code in _NOT_FOUND and not _ASKABLE.fullmatch(facts.path):
+            why = BAD_NAME
         return _wrong(facts.path, why, size)
 
 

@@ -190,6 +190,7 @@ class ResultView(View):
     bytes_verified: int
     verified: Literal["nothing", "size", "hash"]
     hash: str
+    by_hash: int
     by_size_only: int
     errors: list[ErrorGroupView]
     recheck: RecheckView
