@@ -1,7 +1,7 @@
 """What the control plane should hear from this agent.
 
 Reports, chunks and questions are kept until answered and may be sent any number of times.
-Of progress only the latest per transfer is kept, and it is gone once sent.
+Of progress only the latest per transfer is kept; it and what is said once are gone once sent.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ class Outbox:
         self._held: dict[Key, Held] = {}  # oldest first
         self._unsent: dict[Key, None] = {}
         self._progress: dict[str, ProgressNow] = {}
+        self._once: list[Message] = []
         self._filled = asyncio.Event()
 
     def hold(self, message: Held) -> None:
@@ -39,6 +40,11 @@ class Outbox:
 
     def progress(self, now: ProgressNow) -> None:
         self._progress[now.transfer] = now
+        self._filled.set()
+
+    def say(self, message: Message) -> None:
+        """Say it once, on this socket; whoever asked for it asks again when it is lost."""
+        self._once.append(message)
         self._filled.set()
 
     def acknowledged(self, ack: Ack) -> Report | None:
@@ -68,11 +74,12 @@ class Outbox:
         await self._filled.wait()
 
     def take(self) -> list[Message]:
-        """What to send now: held messages oldest first, then the latest numbers."""
+        """What to send now: held messages oldest first, answers, then the latest numbers."""
         self._filled.clear()
         messages: list[Message] = [self._held[key] for key in self._unsent]
-        messages += self._progress.values()
+        messages += [*self._once, *self._progress.values()]
         self._unsent.clear()
+        self._once.clear()
         self._progress.clear()
         return messages
 

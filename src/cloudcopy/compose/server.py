@@ -27,6 +27,7 @@ from cloudcopy.control import connections, keys, ledgers, machines, queries, tra
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
+from cloudcopy.http.relays import RelaysHere
 from cloudcopy.http.services import Services
 from cloudcopy.wire.agent import MAX_FRAME_BYTES
 
@@ -69,6 +70,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             machines=machines.Desk(opened, vault, bus, now, settings.limits),
             keys=keys.Desk(opened, reads, vault, now),
             queries=queries.Desk(reads, bus, vault, now),
+            relays=RelaysHere(system.new_secret),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cloudcopy.domain import bandwidth, mirror
+from cloudcopy.domain import bandwidth, between, mirror
 from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import InstanceId, MachineId
@@ -81,8 +81,9 @@ async def submit(
     Raises:
         NotFound: the instance or the connection is not the caller's.
         Invalid: the path names no bucket where one is needed, the key is too long, the limit
-            cannot be read, or it is a mirror without a plan.
-        Conflict: the key came before with another order.
+            cannot be read, it is a mirror without a plan, or both sides hold one another.
+        Conflict: the key came before with another order, or the source of a copy between
+            instances was named as its destination.
     """
     if idempotency_key is not None and not 0 < len(idempotency_key.encode()) <= MAX_IDEMPOTENCY_KEY:
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_IDEMPOTENCY_KEY} bytes")
@@ -95,6 +96,7 @@ async def submit(
         connection = await store.connections.get(order.connection, account=caller.account)
         upload = order.direction is Direction.TO_CLOUD
         connection.place(order.remote, field="dst" if upload else "src")
+        between.check(order, connection)
         transfer = await store.transfers.add(
             accept(
                 TransferId(f"t_{desk.new_id()}"),

@@ -20,6 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 from cloudcopy.control import ledgers, machines, rechecks, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
+from cloudcopy.domain.order import TransferId
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
 from cloudcopy.wire import agent as wire
@@ -57,7 +58,10 @@ async def speak(socket: WebSocket) -> None:
         return
     except WebSocketDisconnect:
         return
-    with app.bus.listen(line.machine.id) as bell:
+    with (
+        app.bus.listen(line.machine.id) as bell,
+        app.relays.connected(line.machine.id, relays=line.relays, tell=line.send),
+    ):
         await line.serve(bell)
 
 
@@ -72,7 +76,7 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine, epoch)
+    return Line(socket, app, machine, epoch, told.relays)
 
 
 async def _frame(socket: WebSocket) -> wire.FromAgent:
@@ -102,6 +106,7 @@ class Line:
     app: Services
     machine: Machine
     epoch: int
+    relays: bool
     _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
     _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -137,12 +142,12 @@ class Line:
                 log.error("agent socket failed", machine=self.machine.id, exc_info=error)
                 code, words = 1011, "the server failed"
         try:
-            await self._send(wire.Bye(reason=words))
+            await self.send(wire.Bye(reason=words))
             await self.socket.close(code)
         except (WebSocketDisconnect, RuntimeError):
             return  # it was gone already
 
-    async def _send(self, message: wire.Message) -> None:
+    async def send(self, message: wire.Message) -> None:
         async with self._sending:
             await self.socket.send_bytes(wire.pack(message))
 
@@ -178,7 +183,7 @@ class Line:
         for start in range(0, max(1, len(orders)), wire.MAX_ORDERS):
             part = orders[start : start + wire.MAX_ORDERS]
             more = start + wire.MAX_ORDERS < len(orders)
-            await self._send(wire.Desired(full=full, orders=part, more=more))
+            await self.send(wire.Desired(full=full, orders=part, more=more))
 
     async def _receive(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -212,14 +217,17 @@ class Line:
             case wire.ProgressNow():
                 await self._progress(message)
             case wire.NeedBackend():
-                await self._send(
+                await self.send(
                     await reports.grant(
                         message,
                         machine=self.machine.id,
                         reads=self.app.reads,
                         vault=self.app.vault,
+                        relays=self.app.relays,
                     )
                 )
+            case wire.SourceServed() | wire.SourceRefused():
+                self.app.relays.answered(message, machine=self.machine.id)
             case _:
                 raise Forbidden(f"{type(message).__name__} is not expected after the login")
 
@@ -230,7 +238,7 @@ class Line:
             reads=self.app.reads,
             open_store=self.app.open_store,
         )
-        await self._send(
+        await self.send(
             wire.LedgerAck(transfer=chunk.transfer, attempt=chunk.attempt, number=chunk.number)
         )
 
@@ -244,7 +252,7 @@ class Line:
         )
         if page.more and place is not None:
             self._places[key] = place
-        await self._send(page)
+        await self.send(page)
 
     async def _report_once(self, report: wire.Report) -> None:
         """A report that is repeated while it is looked into has its answer on the way."""
@@ -277,11 +285,14 @@ class Line:
             now=app.now,
             limits=app.transfers.limits,
         )
+        if report.kind != "started":
+            transfer = TransferId(report.transfer)
+            app.relays.end(transfer, report.fence, target=self.machine.id)
         if ended is not None:
             self._kept_at.pop(ended.id, None)
             self._fences.pop(ended.id, None)
         ack = wire.Ack(transfer=report.transfer, attempt=report.attempt, kind=report.kind)
-        await self._send(ack)
+        await self.send(ack)
 
     async def _progress(self, told: wire.ProgressNow) -> None:
         if self._fences.get(told.transfer) != told.fence:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, document, errors
+from cloudcopy.http import agents, document, errors, relay
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import account, copies, directs
@@ -42,6 +42,7 @@ _ROUTERS: Final = (
     machines.router,
     keys.router,
     agents.router,
+    relay.router,
 )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import Request, WebSocket
 
 from cloudcopy.control import connections, keys, machines, queries, rechecks, transfers
+from cloudcopy.http.relays import RelaysHere
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.engine import Probe
@@ -25,6 +26,7 @@ class Services:
 
     Attributes:
         new_nonce: 256 random bits for an agent's login challenge.
+        relays: Those between agents that are connected to this process.
         public_url: What result URLs begin with; empty means the address of the request.
         closing: Set when the server shuts down: sockets of agents end then.
         rechecking: The turns of those that list a store before they believe a report.
@@ -43,6 +45,7 @@ class Services:
     machines: machines.Desk
     keys: keys.Desk
     queries: queries.Desk
+    relays: RelaysHere
     public_url: str
     closing: asyncio.Event
     rechecking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, RECHECKS))

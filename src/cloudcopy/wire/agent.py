@@ -15,6 +15,9 @@ may be added with a default; a change that an older peer would misread raises `P
                                     <-   BackendGranted | BackendRefused
     NeedNames                       ->                                       for failed files only
                                     <-   Names
+                                    <-   ServeSource                      for a copy elsewhere
+    SourceServed | SourceRefused    ->
+                                    <-   OpenHalf, EndSource              see `wire.relay`
     LedgerChunk (until acknowledged)->                                       one after another
                                     <-   LedgerAck
     Report (until acknowledged)     ->
@@ -61,7 +64,10 @@ class AnnouncedInstance(msgspec.Struct, frozen=True):
 
 
 class Announce(Message, frozen=True, kw_only=True, tag="announce"):
+    """`relays`: it knows copies from instance to instance, and the messages they take."""
+
     instances: list[AnnouncedInstance]
+    relays: bool = False
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -164,6 +170,50 @@ class LedgerAck(Message, frozen=True, kw_only=True, tag="ledger_ack"):
     number: int
 
 
+class ServeSource(Message, frozen=True, kw_only=True, tag="serve_source"):
+    """Show `path` of an instance, read-only, to the relay of a copy on another machine.
+
+    Said again, it is answered again.
+    """
+
+    relay: str
+    instance: str  # its label
+    path: str
+
+
+class OpenHalf(Message, frozen=True, kw_only=True, tag="open_half"):
+    """One more connection of that copy: join it with `secret`. Never log this message.
+
+    It says all that `ServeSource` does: what was shown may have ended meanwhile.
+    """
+
+    relay: str
+    instance: str
+    path: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"OpenHalf({self.relay})"
+
+
+class EndSource(Message, frozen=True, kw_only=True, tag="end_source"):
+    """The relay is over: end what it was shown by."""
+
+    relay: str
+
+
+class SourceServed(Message, frozen=True, kw_only=True, tag="source_served"):
+    """`name`: the path is that single file; empty for a directory."""
+
+    relay: str
+    name: str
+
+
+class SourceRefused(Message, frozen=True, kw_only=True, tag="source_refused"):
+    relay: str
+    reason: str
+
+
 class Report(Message, frozen=True, kw_only=True, tag="report"):
     """A fact about one attempt. Repeated until acknowledged."""
 
@@ -197,9 +247,30 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     final: bool = False
 
 
-FromAgent = Hello | Proof | Announce | NeedBackend | NeedNames | LedgerChunk | Report | ProgressNow
+ToSource = ServeSource | OpenHalf | EndSource
+FromSource = SourceServed | SourceRefused
+FromAgent = (
+    Hello
+    | Proof
+    | Announce
+    | NeedBackend
+    | NeedNames
+    | LedgerChunk
+    | Report
+    | ProgressNow
+    | FromSource
+)
 FromServer = (
-    Challenge | Welcome | Desired | BackendGranted | BackendRefused | Names | LedgerAck | Ack | Bye
+    Challenge
+    | Welcome
+    | Desired
+    | BackendGranted
+    | BackendRefused
+    | Names
+    | LedgerAck
+    | Ack
+    | Bye
+    | ToSource
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -11,6 +11,7 @@ from cloudcopy.adapters.rclone.listing import (
     EVERYTHING,
     Listed,
     by_arrival,
+    hashed,
     listed,
     look,
     parameters,
@@ -60,6 +61,7 @@ class Names:
         """
         found: list[Listed] = []
         store = by_arrival(fs) if server_times else fs
+        store = hashed(store) if hashes else store
         plain = [each for each in names if not odd(each)]
         if plain:
             asked = parameters(
