@@ -15,6 +15,7 @@ from cloudcopy.agent.attempt import Bench
 from cloudcopy.agent.outbox import Outbox
 from cloudcopy.agent.questions import Questions
 from cloudcopy.agent.shipping import Shipping
+from cloudcopy.agent.sources import Sources
 from cloudcopy.agent.worker import Worker
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.progress import Phase, Progress, Result
@@ -102,6 +103,19 @@ class ByHand:
         return self._ends.setdefault(transfer, asyncio.get_running_loop().create_future())
 
 
+class NoRelay:
+    """Nothing here goes to another machine but what a test says itself."""
+
+    def serve(self, relay, root, path):
+        raise AssertionError("nobody asked for it")
+
+    def listen(self, place, token, renew):
+        return token, renew
+
+    async def join(self, secret, place):
+        raise AssertionError("nobody asked for it")
+
+
 @dataclass
 class Agent:
     """A worker and what it has said so far, with a control plane that answers its questions.
@@ -109,6 +123,7 @@ class Agent:
     Attributes:
         failed: The files that failed in the attempt before, told two at a time.
         silent: Messages of these kinds have no answer.
+        instance: How another instance is reached that is granted in the place of a store.
     """
 
     worker: Worker
@@ -117,6 +132,7 @@ class Agent:
     said: list[Message] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     silent: tuple[type[Message], ...] = ()
+    instance: dict[str, str] = field(default_factory=dict)
 
     @property
     def journal(self):
@@ -165,9 +181,9 @@ class Agent:
                     BackendGranted(
                         transfer=transfer,
                         attempt=attempt,
-                        backend="s3",
-                        options={"secret_access_key": "SECRET"},
-                        root="bucket",
+                        backend="instance" if self.instance else "s3",
+                        options=self.instance or {"secret_access_key": "SECRET"},
+                        root="" if self.instance else "bucket",
                     )
                 )
             case NeedNames(transfer=transfer, attempt=attempt, after=after):
@@ -213,6 +229,9 @@ async def start(tmp_path: Path, group: asyncio.TaskGroup):
             outbox=outbox,
             questions=Questions(outbox),
             shipping=Shipping(outbox, tmp_path / "ledgers"),
+            sources=Sources(
+                roots={"box": tmp_path}, origins=NoRelay(), tunnels=NoRelay(), outbox=outbox
+            ),
             work_dir=tmp_path / "work",
             now=now,
         )

@@ -1,10 +1,14 @@
 """The words of an order: checked again on the machine, and handed to the engine as they mean."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from cloudcopy.domain.order import Mode, Verify, Work
+from cloudcopy.domain.paths import InstancePath
+from cloudcopy.ports.engine import Elsewhere, Neighbour
 from tests.agent.conftest import ORDER, want
 
 AGREED = ("ab" * 32, "cd" * 32)
@@ -114,3 +118,46 @@ async def test_a_resumed_copy_has_the_limit_that_its_order_had(start):
     second = await start()
     await second.until(lambda: second.engine.running == 1)
     assert second.engine.copies[0].pace() == 1024 * 1024
+
+
+async def test_another_instance_on_this_machine_is_read_directly(start, tmp_path: Path):
+    agent = await start()
+    agent.instance = {"way": "direct", "instance": "box", "path": "other/x"}
+    await agent.told(want(direction="cloud_to_instance"))
+    await agent.until(lambda: agent.engine.copies)
+    source = agent.engine.copies[0].source
+    assert source == Neighbour(root=tmp_path, path=InstancePath("other/x"))
+
+
+async def test_an_instance_elsewhere_is_read_through_a_tunnel_whose_token_is_renewed(start):
+    agent = await start()
+    agent.instance = {"way": "relay", "token": "FIRST", "name": "it"}
+    await agent.told(want(direction="cloud_to_instance"))
+    await agent.until(lambda: agent.engine.copies)
+    source = agent.engine.copies[0].source
+    assert isinstance(source, Elsewhere)
+    assert source.name == "it"
+    token, renew = source.tunnel(Path("/run/it"))
+    assert token == "FIRST"
+    agent.instance["token"] = "SECOND"
+    renewed = asyncio.ensure_future(renew())
+    await agent.until(renewed.done)
+    assert renewed.result() == "SECOND"
+    assert "FIRST" not in repr(agent.engine.copies[0].backend)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ({"way": "by pigeon"}, "does not know the way"),
+        ({"way": "direct", "instance": "gone"}, "no longer on its machine"),
+        ({"way": "direct", "instance": "box", "path": "../x"}, "climbs with"),
+    ],
+)
+async def test_a_way_to_another_instance_that_is_not_good_is_refused(start, way, words: str):
+    agent = await start()
+    agent.instance = way
+    await agent.told(want(direction="cloud_to_instance"))
+    await agent.until(lambda: agent.end("failed"))
+    assert words in agent.end("failed").reason
+    assert not agent.engine.copies

@@ -2,7 +2,7 @@ import pytest
 
 from cloudcopy.cli.addresses import CLOUD_TYPES, Address, Route, parse, route, written
 from cloudcopy.cli.exits import Refused
-from cloudcopy.domain.connection import ALIASES, PROVIDERS
+from cloudcopy.domain.connection import ALIASES, OFFERED
 from tests.sdk import views
 
 
@@ -59,9 +59,9 @@ def test_the_instances_side_decides_the_direction() -> None:
 
 @pytest.mark.parametrize(
     ("src", "dst", "words"),
-    [("@a:/x", "@b:/x", "both instances"), ("a:x", "s3.1:x", "both connections")],
+    [("a:x", "s3.1:x", "both connections")],
 )
-def test_a_copy_goes_between_an_instance_and_a_connection(src: str, dst: str, words: str) -> None:
+def test_a_copy_has_an_instance_at_one_end(src: str, dst: str, words: str) -> None:
     with pytest.raises(Refused, match=words):
         route(src, dst)
 
@@ -76,5 +76,24 @@ def test_a_transfer_is_written_in_the_form_that_is_read(direction: str) -> None:
     assert (found.direction, found.src, found.dst) == (direction, "/a", "/b")
 
 
+def test_a_copy_may_go_from_an_instance_to_another() -> None:
+    assert route("@one:/x", "C.102:/y") == Route(
+        "102", None, None, "/x", "/y", source_instance="one"
+    )
+
+
+def test_what_stands_for_an_instance_is_written_as_that_instance() -> None:
+    transfer = views.transfer(
+        direction="cloud_to_instance",
+        connection_name="@101",
+        cloud_type="instance",
+        source_instance=101,
+        src="/a",
+        dst="/b",
+    )
+
+    assert written(transfer) == ("@101:/a", "@here:/b")
+
+
 def test_every_type_of_store_can_be_written_before_an_id() -> None:
-    assert {**{name: name for name in PROVIDERS}, **ALIASES} == CLOUD_TYPES
+    assert {**{name: name for name in OFFERED}, **ALIASES} == CLOUD_TYPES

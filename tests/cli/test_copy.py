@@ -68,6 +68,24 @@ def test_the_exit_code_says_how_it_ended(
     assert "cloudcopy transfer retry t_1" in ran.err
 
 
+def test_a_copy_between_instances_says_which_way_it_went(
+    server: Scripted, cli: CommandLine
+) -> None:
+    way = "from instance to instance, directly on one machine"
+    between = {"source_instance": 8, "connection_name": "@8", "cloud_type": "instance"}
+    sides = {"direction": "cloud_to_instance", "src": "/x", "dst": "/y"}
+    done = views.transfer(state="succeeded", result=views.result(notes=[way]), **between, **sides)
+    server.on("GET", ONE, ok(done))
+
+    ran = cli("copy", "@box:/x", "@here:/y")
+
+    (body,) = server.bodies("POST", ALL)
+    assert isinstance(body, dict)
+    assert (body["source_instance"], body["instance"]) == ("box", "here")
+    assert (ran.code, "→ @here:/y" in ran.out) == (exits.DONE, True)
+    assert way in cli("transfer", "show", "t_1").out
+
+
 def test_flags_are_passed_on_and_rules_keep_the_order_they_were_given_in(
     server: Scripted, cli: CommandLine
 ) -> None:

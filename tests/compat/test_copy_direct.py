@@ -1,12 +1,13 @@
-"""`vastai copy` and `vastai cancel copy` between an instance and a connection."""
+"""`vastai copy` and `vastai cancel copy`, with an instance at one end or at both."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.compat.bare import result
 from tests.compat.client import Vastai
 from tests.compat.place import Place, Up, tree
-from tests.journeys.stack import eventually, rclones
+from tests.journeys.stack import Program, eventually, rclones
 
 FINISHED = "Cloud Copy Operation Finished"
 INITIATED = (
@@ -42,12 +43,48 @@ def test_the_sdk_gets_a_result_url_that_needs_no_key(vastai: Vastai, place: Plac
     assert place.objects() == FILES
 
 
+def test_files_go_from_an_instance_to_another_and_the_result_says_which_way(
+    vastai: Vastai, place: Place, up: Up, tmp_path: Path
+):
+    place.write(FILES)
+    far = tmp_path / "far"
+    far.mkdir()
+    words = [
+        f"--server={up.api.url}",
+        f"--join={up.api.ok('POST', '/v1/machines/tokens')['token']}",
+        f"--data-dir={tmp_path / 'agent'}",
+        f"--instance=far-{place.name}={far}",
+    ]
+    agent = Program(["agent", *words], tmp_path / "stdout", tmp_path / "stderr")
+    try:
+        eventually(lambda: agent.events("connected"), "the other machine's agent is there")
+        instances = up.api.ok("GET", "/v1/instances")["data"]
+        [other] = [each["id"] for each in instances if each["label"] == f"far-{place.name}"]
+        for id, root, way in (
+            (other, far, "through the control plane's relay"),
+            (up.ids["spare"], up.roots["spare"], "directly on one machine"),
+        ):
+            answer = vastai("copy", f"C.{place.instance}:{place.src}/", f"C.{id}:{place.src}/")
+            assert (answer.code, answer.err) == (0, "")
+            assert answer.out.endswith(INITIATED)
+            assert vastai.settled(id) == FINISHED
+            assert tree(root / place.name) == FILES
+            order = {"src": f"{place.instance}:{place.src}", "dst": f"{id}:{place.src}"}
+            [started] = vastai.sdk(("copy", order))
+            text = eventually(lambda url=started["result_url"]: result(url), "the result is there")
+            assert way in text
+    finally:
+        agent.kill()
+
+
 def test_every_refusal_is_printed_with_what_to_do_instead(vastai: Vastai, place: Place, up: Up):
     instance, connection = f"C.{place.instance}", f"s3.{up.connection}"
     cases = [
         ("local:data", f"{instance}:/w", "src_id: names files on your own machine"),
         (f"{instance}:/w", "data/here", "dst_id: names files on your own machine"),
-        (f"{instance}:/w", f"C.{up.ids['spare']}:/w", "Go through a connection in two steps"),
+        (f"{instance}:/w", f"{instance}:/w/x", "one holds the other"),
+        ("C.999:/w", f"{instance}:/w", "src_id: Instance 999 is not yours"),
+        (f"{connection}:b/x", f"{connection}:b/y", "both sides are connections"),
         ("V.7:/file", f"{instance}:/w", "volumes are not served"),
         ("s3:b/x", f"{instance}:/w", f"Write one of: s3.{up.in_parts} (in-parts), {connection}"),
         (f"{connection}:b/x", "C.999:/w", "dst_id: Instance 999 is not yours"),

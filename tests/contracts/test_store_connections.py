@@ -73,3 +73,14 @@ async def test_a_connections_id_is_not_used_again(open_store: OpenStore) -> None
         await store.connections.remove(first.id)
         second = await connect(store, "second")
     assert (first.id, second.id) == (1001, 1002)
+
+
+async def test_a_connection_is_found_by_its_name_within_its_account(
+    open_store: OpenStore, world: World, theirs: World
+) -> None:
+    async with open_store() as store:
+        mine = await store.connections.named("store", account=MINE)
+        assert mine == world.connection
+        assert await store.connections.named("nothing", account=MINE) is None
+        await store.connections.remove(world.connection.id)
+        assert await store.connections.named("store", account=MINE) is None

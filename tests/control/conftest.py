@@ -26,6 +26,7 @@ from cloudcopy.domain.transfer import Transfer
 from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.store import Store
 from cloudcopy.wire import agent as wire
+from tests.control.relays import Relays
 
 CALLER = Caller(AccountId(1), KeyId("test"))
 LIMITS = Limits(account=4, connection=4, instance=4)
@@ -63,6 +64,7 @@ class Plane:
     machine: MachineId
     instance: InstanceId
     connection: int
+    relays: Relays = field(default_factory=Relays)
 
     def now(self) -> datetime:
         return self.time

@@ -159,6 +159,7 @@ async def grant(plane: Plane, transfer, machine=None, **changes):
         machine=machine or plane.machine,
         reads=plane.reads,
         vault=plane.vault,
+        relays=plane.relays,
     )
 
 

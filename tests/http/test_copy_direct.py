@@ -106,6 +106,21 @@ async def test_a_type_of_several_connections_is_refused_with_their_ids(plane: Pl
     assert f"s3.{second} (second), s3.{plane.connection} (store)" in body["msg"]
 
 
+async def test_from_instance_to_instance_it_is_a_transfer_of_the_destination(plane: Plane):
+    other = plane.instance + 1
+    for src, dst in ((f"C.{plane.instance}", f"C.{other}"), (plane.instance, str(other))):
+        body = up(plane, src_id=src, dst_id=dst, dst_path="/in")
+        assert (await plane.ask("PUT", COPY, body)).status_code == 200
+    (transfer,) = await listed(plane)
+    assert (transfer["instance"], transfer["source_instance"]) == (other, plane.instance)
+    assert (transfer["src"], transfer["dst"]) == ("/workspace/run", "/in")
+    assert (transfer["cloud_type"], transfer["direction"]) == ("instance", "cloud_to_instance")
+    shown = await plane.ask("GET", "/api/v0/users/cloud_integrations/")
+    assert [each["cloud_type"] for each in shown.json()] == ["s3"]
+    stopped = await plane.ask("DELETE", COPY, {"dst_id": f"C.{other}"})
+    assert stopped.json()["msg"] == "1 copy is being stopped."
+
+
 async def test_a_type_without_a_connection_is_refused_with_those_that_there_are(plane: Plane):
     body = refused(await plane.ask("PUT", COPY, up(plane, dst_id="drive")), 400)
     assert body["error"] == "no_such_connection"
@@ -128,11 +143,9 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"dst_id": "local"}, "local_not_served", "cloudcopy agent"),
     ({"src_id": "V.5"}, "volume_not_served", "volumes are not served"),
     ({"dst_id": "v.5"}, "volume_not_served", "volumes are not served"),
-    (
-        {"dst_id": "C.{other}"},
-        "two_instances",
-        "in two steps: first vastai copy C.{instance}:/path",
-    ),
+    ({"src_id": "C.9", "dst_id": "C.{other}"}, "no_such_instance", "src_id: Instance 9"),
+    ({"dst_id": "C.9"}, "no_such_instance", "dst_id: Instance 9"),
+    ({"dst_id": "{instance}", "dst_path": "/workspace"}, "same_place", "one holds the other"),
     ({"src_id": "s3"}, "two_connections", "through an instance"),
     ({"src_id": "ftp.5"}, "bad_side", "s3"),
     ({"src_id": "C.x"}, "bad_side", "C.ID"),

@@ -56,6 +56,25 @@ async def test_instances_and_connections_go_by_id_or_name(plane: Plane):
             assert (await plane.ask("POST", "/v1/transfers", order)).status_code == 202
 
 
+async def test_another_instance_stands_in_the_place_of_a_connection(plane: Plane):
+    body = {"source_instance": "box", "instance": "other", "src": "/a", "dst": "/b"}
+    for path in ("/v1/transfers", "/v1/plans", "/v1/checks"):
+        for source in ("box", plane.instance, str(plane.instance)):
+            reply = await plane.ask("POST", path, body | {"source_instance": source})
+            assert reply.status_code == 202, reply.text
+            made = reply.json()
+            assert (made["source_instance"], made["instance"]) == (
+                plane.instance,
+                plane.instance + 1,
+            )
+            assert (made["src"], made["dst"], made["cloud_type"]) == ("/a", "/b", "instance")
+            assert made["connection_name"] == f"@{plane.instance}"
+    said = body | {"direction": "cloud_to_instance"}
+    assert (await plane.ask("POST", "/v1/transfers", said)).status_code == 202
+    shown = (await plane.ask("GET", "/v1/connections")).json()["data"]
+    assert [each["name"] for each in shown] == ["store"]
+
+
 async def test_an_idempotency_key_makes_a_repetition_safe(plane: Plane):
     headers = plane.auth | {"Idempotency-Key": "run-1"}
     first = await plane.ask("POST", "/v1/transfers", plane.native(), headers=headers)

@@ -134,3 +134,35 @@ async def test_a_lone_surrogate_is_refused_in_words(plane: Plane):
     raw = json.dumps(order).replace('"X"', '"\\ud800"').encode()
     reply = await plane.client.post("/v1/transfers", content=raw, headers=headers)
     assert reply.status_code in (404, 422)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "words"),
+    [
+        ({"source_instance": None}, 422, "invalid", "connection: is required, or `source_"),
+        ({"connection": "store"}, 422, "invalid", "connection: must be left out"),
+        ({"direction": "instance_to_cloud"}, 422, "invalid", "direction: must be left out"),
+        ({"source_instance": "gone"}, 404, "no_such_instance", "Instance gone"),
+        ({"source_instance": "other"}, 422, "same_place", "one holds the other"),
+    ],
+)
+async def test_the_two_sides_are_an_instance_and_exactly_one_other(
+    plane: Plane, changes: dict[str, str | None], status: int, code: str, words: str
+):
+    body = {"source_instance": "box", "instance": "other", "src": "/a", "dst": "/a/b"} | changes
+    reply = await plane.ask("POST", "/v1/transfers", body)
+    assert words in problem(reply, status, code)["detail"]
+    undirected = plane.native()
+    del undirected["direction"]
+    reply = await plane.ask("POST", "/v1/transfers", undirected)
+    assert "direction: is required" in problem(reply, 422, "invalid")["detail"]
+
+
+async def test_what_stands_for_an_instance_cannot_be_made_or_written_to(plane: Plane):
+    body = {"name": "x", "cloud_type": "instance", "parameters": {"instance": "1"}}
+    refused = problem(await plane.ask("POST", "/v1/connections", body), 422, "invalid")
+    assert "'instance' is unknown" in refused["detail"]
+    between = {"source_instance": "box", "instance": "other", "src": "/a", "dst": "/b"}
+    id = (await plane.ask("POST", "/v1/transfers", between)).json()["connection"]
+    order = plane.native(connection=id, direction="instance_to_cloud")
+    problem(await plane.ask("POST", "/v1/transfers", order), 404, "no_such_connection")

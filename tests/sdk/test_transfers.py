@@ -48,6 +48,20 @@ async def test_a_copy_is_asked_for_in_the_documented_body(server: Scripted, clie
     ]
 
 
+async def test_a_copy_from_another_instance_names_no_connection_and_no_direction(
+    server: Scripted, client: Client
+) -> None:
+    server.on("POST", ALL, ok(views.transfer(source_instance=7), 202))
+
+    made = await client.transfers.create(instance="b", source_instance="a", src="/x", dst="/y")
+
+    assert made.source_instance == 7
+    (body,) = server.bodies("POST", ALL)
+    assert isinstance(body, dict)
+    assert (body["instance"], body["source_instance"]) == ("b", "a")
+    assert not {"connection", "direction"} & body.keys()
+
+
 async def test_a_list_goes_on_through_all_pages_with_its_filters(
     server: Scripted, client: Client
 ) -> None:

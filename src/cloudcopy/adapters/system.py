@@ -24,6 +24,11 @@ def new_fence() -> str:
     return secrets.token_urlsafe(16)
 
 
+def new_secret() -> str:
+    """256 random bits in 43 characters."""
+    return secrets.token_urlsafe(32)
+
+
 def new_nonce() -> bytes:
     """256 random bits for a login challenge."""
     return secrets.token_bytes(32)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,16 +14,29 @@ import structlog
 from cloudcopy.agent.outbox import Outbox
 from cloudcopy.agent.questions import Grant, Questions
 from cloudcopy.agent.shipping import Shipping
+from cloudcopy.agent.sources import Sources
 from cloudcopy.domain import bandwidth
 from cloudcopy.domain.bandwidth import Timetable
+from cloudcopy.domain.connection import INSTANCE
 from cloudcopy.domain.errors import CloudCopyError, Conflict, Invalid
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.order import Direction, Mode, Scope, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Progress, Result
 from cloudcopy.ports.clock import Clock
-from cloudcopy.ports.engine import Broken, Copy, Done, End, Halted, Partial, TransferEngine
+from cloudcopy.ports.engine import (
+    Broken,
+    Copy,
+    Done,
+    Elsewhere,
+    End,
+    Halted,
+    Neighbour,
+    Partial,
+    TransferEngine,
+)
 from cloudcopy.ports.journal import Journal
+from cloudcopy.wire import relay
 from cloudcopy.wire.agent import Order, ProgressNow, Report
 
 log = structlog.get_logger()
@@ -45,6 +59,7 @@ class Bench:
     outbox: Outbox
     questions: Questions
     shipping: Shipping
+    sources: Sources
     work_dir: Path
     now: Clock
 
@@ -185,6 +200,7 @@ def _parsed(
         remote=RemotePath.parse(order.remote, field="remote").below(grant.root),
         flags=Flags.parse(order.flags),
         backend=grant.backend,
+        source=_source(order, grant, bench),
         ledger=bench.shipping.place(order.transfer, order.attempt),
         work=work,
         mode=mode,
@@ -195,6 +211,40 @@ def _parsed(
         resumed=resumed,
         again=resumed or order.attempt > 1,
     )
+
+
+def _source(order: Order, grant: Grant, bench: Bench) -> Neighbour | Elsewhere | None:
+    """The other instance, of a copy between two.
+
+    Raises:
+        Invalid: it is on this machine no longer, or is reached in a way this agent does not know.
+    """
+    if grant.backend.type != INSTANCE:
+        return None
+    told = grant.backend.options
+    match told.get(relay.WAY):
+        case relay.DIRECT:
+            label = told.get(relay.INSTANCE, "")
+            root = bench.roots.get(label)
+            if root is None:
+                raise Invalid("src", f"the instance {label} is no longer on its machine")
+            path = InstancePath.parse(told.get(relay.SOURCE_PATH, ""), field="src")
+            return Neighbour(root=root, path=path)
+        case relay.RELAY:
+            listen = partial(
+                bench.sources.tunnels.listen,
+                token=told.get(relay.TOKEN, ""),
+                renew=partial(_token, order, bench),
+            )
+            name = InstancePath.parse(told.get(relay.NAME, ""), field="src").name
+            return Elsewhere(name=name, tunnel=listen)
+        case way:
+            raise Invalid("src", f"this agent does not know the way {way!r} to another instance")
+
+
+async def _token(order: Order, bench: Bench) -> str:
+    """Raises Unavailable: the control plane refused; says why."""
+    return (await bench.questions.backend(order)).backend.options.get(relay.TOKEN, "")
 
 
 async def _run(order: Order, copy: Copy, wish: Wish, *, resumed: bool, bench: Bench) -> End:

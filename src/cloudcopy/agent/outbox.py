@@ -1,7 +1,7 @@
 """What the control plane should hear from this agent.
 
 Reports, chunks and questions are kept until answered and may be sent any number of times.
-Of progress only the latest per transfer is kept, and it is gone once sent.
+Of progress only the latest per transfer is kept; it and what is said once are gone once sent.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ class Outbox:
         self._unsent: dict[Key, None] = {}
         self._progress: dict[str, ProgressNow] = {}
         self._latest: dict[str, Message] = {}
+        self._once: list[Message] = []
         self._filled = asyncio.Event()
 
     def hold(self, message: Held) -> None:
@@ -45,6 +46,10 @@ class Outbox:
     def latest(self, about: str, message: Message) -> None:
         """Say it once, in the place of what was to be said about the same."""
         self._latest[about] = message
+
+    def say(self, message: Message) -> None:
+        """Say it once, on this socket; whoever asked for it asks again when it is lost."""
+        self._once.append(message)
         self._filled.set()
 
     def acknowledged(self, ack: Ack) -> Report | None:
@@ -74,12 +79,13 @@ class Outbox:
         await self._filled.wait()
 
     def take(self) -> list[Message]:
-        """What to send now: held messages oldest first, then what only the latest counts of."""
+        """What to send now: held messages oldest first, answers, then what only the latest counts
+        of."""
         self._filled.clear()
         messages: list[Message] = [self._held[key] for key in self._unsent]
-        messages += self._latest.values()
-        messages += self._progress.values()
+        messages += [*self._once, *self._latest.values(), *self._progress.values()]
         self._unsent.clear()
+        self._once.clear()
         self._latest.clear()
         self._progress.clear()
         return messages

@@ -23,11 +23,14 @@ from cloudcopy.wire.agent import (
     BackendRefused,
     Desired,
     DesiredInstances,
+    EndSource,
     FromServer,
     LedgerAck,
     Names,
+    OpenHalf,
     Order,
     Report,
+    ServeSource,
 )
 
 log = structlog.get_logger()
@@ -88,6 +91,8 @@ class Worker:
                 await self._desire(message)
             case BackendGranted() | BackendRefused() | Names():
                 self.bench.questions.answered(message)
+            case ServeSource() | OpenHalf() | EndSource():
+                self.bench.sources.hear(message, self._spawn)
             case LedgerAck():
                 self.bench.shipping.acknowledged(message)
             case DesiredInstances() if self.instances is not None:
@@ -115,6 +120,10 @@ class Worker:
     def new_socket(self) -> None:
         """A round that the last socket had begun will not be finished."""
         self._round.clear()
+
+    def lost_socket(self) -> None:
+        """What other machines read here, they read by leave of a control plane that is away."""
+        self.bench.sources.part()
 
     async def _want(self, order: Order) -> None:
         if not _ID.fullmatch(order.transfer):
@@ -158,10 +167,11 @@ class Worker:
         except OSError:  # other copies must go on
             log.exception("the ledger could not be read", transfer=report.transfer)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run(self, order: Order, wish: Wish, *, resumed: bool) -> None:
         try:

@@ -2,7 +2,7 @@
 
 CONNECTION:path     a path in a connection, by its name
 s3.101:/path        a path in connection 101, which must be an S3 one
-@INSTANCE:/path     a path in an instance, by its label or id
+@INSTANCE:/path     a path in an instance, by its label or id; on both sides, if need be
 C.123:/path         a path in instance 123
 """
 
@@ -44,14 +44,19 @@ class Address:
 
 @dataclass(frozen=True)
 class Route:
-    """A copy's two sides, told apart."""
+    """A copy's two sides, told apart.
+
+    Attributes:
+        source_instance: Of a copy from instance to instance, in the place of a connection.
+    """
 
     instance: str
-    connection: str
-    direction: DirectionName
+    connection: str | None
+    direction: DirectionName | None
     src: str
     dst: str
-    cloud_type: str | None
+    cloud_type: str | None = None
+    source_instance: str | None = None
 
 
 def parse(text: str) -> Address:
@@ -96,14 +101,22 @@ def route(src: str, dst: str) -> Route:
     """Read both addresses of a copy.
 
     Raises:
-        Refused: one cannot be read, or they are not one instance and one connection.
+        Refused: one cannot be read, or they are two connections.
     """
     source, target = parse(src), parse(dst)
+    if source.is_instance and target.is_instance:
+        return Route(
+            instance=target.reference,
+            connection=None,
+            direction=None,
+            src=source.path,
+            dst=target.path,
+            source_instance=source.reference,
+        )
     if source.is_instance == target.is_instance:
-        both = "instances" if source.is_instance else "connections"
         raise Refused(
-            f"{src!r} and {dst!r} are both {both}; a copy goes between an instance and a "
-            "connection.",
+            f"{src!r} and {dst!r} are both connections; a copy has an instance at one end, whose "
+            "machine does it.",
             next=_FORMS,
         )
     instance, connection = (source, target) if source.is_instance else (target, source)

@@ -22,7 +22,7 @@ too.
 The server is found by --url or CLOUDCOPY_URL. The API key is read from
 CLOUDCOPY_API_KEY only: on a command line every user of the machine sees it.
 """
-_COPY_HELP: Final = """Copy between an instance and a cloud store, and wait for it.
+_COPY_HELP: Final = """Copy between an instance and a cloud store, or two instances; wait for it.
 
 What is inside SRC lands inside DST; nothing is ever deleted: that is what
 mirror is for. The command ends when the copy is verified. Ctrl-C stops the

@@ -13,13 +13,14 @@ from cloudcopy.cli.flags import Flags
 from cloudcopy.sdk import DirectionName, LevelName, TransferView
 
 Source = Annotated[str, Parameter(help="The source: @INSTANCE:/path or CONNECTION:path.")]
-Destination = Annotated[str, Parameter(help="The destination directory, on the other side.")]
+Destination = Annotated[str, Parameter(help="The destination directory, in the same forms.")]
 
 
 class Sides(TypedDict):
     instance: str
-    connection: str
-    direction: DirectionName
+    connection: str | None
+    source_instance: str | None
+    direction: DirectionName | None
     src: str
     dst: str
     flags: list[str]
@@ -28,7 +29,7 @@ class Sides(TypedDict):
 
 async def fits(session: Session, route: Route) -> None:
     """Raises Refused: `s3.101` must not write into a store of another kind."""
-    if route.cloud_type is not None:
+    if route.cloud_type is not None and route.connection is not None:
         found = await session.client.connections.get(int(route.connection))
         if found.cloud_type != route.cloud_type:
             raise Refused(
@@ -47,6 +48,7 @@ async def sides(session: Session, route: Route, flags: Flags, compare: LevelName
     return Sides(
         instance=route.instance,
         connection=route.connection,
+        source_instance=route.source_instance,
         direction=route.direction,
         src=route.src,
         dst=route.dst,

@@ -19,13 +19,16 @@ from cloudcopy.adapters import system
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
+from cloudcopy.adapters.rclone.origin import DIRECTORY, RcloneOrigins
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
+from cloudcopy.adapters.tunnels import WebTunnels
 from cloudcopy.agent.attempt import Bench
 from cloudcopy.agent.instances import Instances, Roots
 from cloudcopy.agent.outbox import Outbox
 from cloudcopy.agent.questions import Questions
 from cloudcopy.agent.shipping import Shipping
+from cloudcopy.agent.sources import Sources
 from cloudcopy.agent.worker import Worker
 from cloudcopy.compose.identity import Identity, hold, identity
 from cloudcopy.compose.runtime import chosen, offering
@@ -73,14 +76,26 @@ async def run(
         async with open_journal(directory / "journal.db") as journal:
             outbox = Outbox()
             work_dir = private_directory(directory / "work")
+            engine = await _engine(settings, work_dir)
             runtime = await chosen(settings, directory)
+            roots = Roots(settings.instances, runtime)
             bench = Bench(
-                roots=Roots(settings.instances, runtime),
+                roots=roots,
                 journal=journal,
-                engine=await _engine(settings, work_dir),
+                engine=engine,
                 outbox=outbox,
                 questions=Questions(outbox),
                 shipping=Shipping(outbox, work_dir / "ledgers"),
+                sources=Sources(
+                    roots=roots,
+                    origins=RcloneOrigins(
+                        sandbox=engine.sandbox, binary=engine.binary, work_dir=work_dir
+                    ),
+                    tunnels=WebTunnels(
+                        server=settings.server, sleep=asyncio.sleep, monotonic=time.monotonic
+                    ),
+                    outbox=outbox,
+                ),
                 work_dir=work_dir,
                 now=system.utc_now,
             )
@@ -96,7 +111,7 @@ async def run(
 async def _engine(settings: AgentSettings, work_dir: Path) -> RcloneEngine:
     tools = settings.tools
     # Run directories of copies that died with an earlier agent; nothing of ours runs yet.
-    for leftover in ("run", "only"):
+    for leftover in ("run", "only", DIRECTORY):
         await asyncio.to_thread(shutil.rmtree, work_dir / leftover, ignore_errors=True)
     sandbox = await choose(
         bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox
@@ -187,7 +202,8 @@ async def _log_in(
     if isinstance(challenge, wire.Challenge):
         await socket.send(wire.pack(wire.Proof(signature=me.prove(challenge.nonce))))
         instances = await asyncio.to_thread(_announced, settings.instances)
-        await socket.send(wire.pack(wire.Announce(instances=instances, hardware=offered)))
+        announce = wire.Announce(instances=instances, hardware=offered, relays=True)
+        await socket.send(wire.pack(announce))
         welcome = await _next(socket)
         if isinstance(welcome, wire.Welcome):
             log.info("connected", server=settings.server, machine=me.machine, epoch=welcome.epoch)
@@ -231,6 +247,7 @@ async def _converse(socket: ClientConnection, worker: Worker) -> None:
             finally:
                 for each in background:
                     each.cancel()
+                worker.lost_socket()
 
 
 async def _next(socket: ClientConnection) -> wire.FromServer:

@@ -41,6 +41,7 @@ from cloudcopy.control import (
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
+from cloudcopy.http.relays import RelaysHere
 from cloudcopy.http.services import Services
 from cloudcopy.wire.agent import MAX_FRAME_BYTES
 
@@ -91,6 +92,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             schedules=slots.Desk(
                 transfer_desk, SqlScheduleReads(database), read_cron, timetable.Alarm()
             ),
+            relays=RelaysHere(system.new_secret),
             public_url=settings.public_url.rstrip("/"),
             closing=closing,
             documents=await asyncio.to_thread(documents.load),

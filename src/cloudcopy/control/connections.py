@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cloudcopy.domain.connection import (
+    INSTANCE,
     PROVIDERS,
     Backend,
     Connection,
@@ -10,7 +11,7 @@ from cloudcopy.domain.connection import (
     NewConnection,
     backend,
 )
-from cloudcopy.domain.errors import Conflict
+from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import AccountId
 from cloudcopy.domain.paths import RemotePath
@@ -71,6 +72,7 @@ async def test(id: ConnectionId, *, caller: Caller, desk: Desk) -> None:
         Conflict: ``not_testable``: it is a directory on a machine.
         StoreUnreachable: it does not work; says why and what to do.
     """
+    await own(id, caller=caller, reads=desk.reads)
     connection, opened_ = await opened(
         id, account=caller.account, reads=desk.reads, vault=desk.vault
     )
@@ -90,6 +92,7 @@ async def remove(id: ConnectionId, *, caller: Caller, desk: Desk) -> None:
         NotFound: no such connection.
         Conflict: ``connection_in_use``: a live transfer needs it.
     """
+    await own(id, caller=caller, reads=desk.reads)
     async with desk.open_store() as store:
         await store.connections.get(id, account=caller.account)
         live = await store.transfers.live_on(id)
@@ -100,6 +103,18 @@ async def remove(id: ConnectionId, *, caller: Caller, desk: Desk) -> None:
                 next=("Cancel them or wait for their end, then remove it.",),
             )
         await store.connections.remove(id)
+
+
+async def own(id: ConnectionId, *, caller: Caller, reads: Reads) -> Connection:
+    """A connection that the caller made; one that stands for an instance is nobody's.
+
+    Raises:
+        NotFound: no such connection.
+    """
+    found = await reads.connection(id, account=caller.account)
+    if found.cloud_type == INSTANCE:
+        raise NotFound("connection", id)
+    return found
 
 
 async def opened(

@@ -3,7 +3,8 @@
 import hashlib
 import json
 
-from cloudcopy.domain import mirror
+from cloudcopy.domain import between, mirror
+from cloudcopy.domain.connection import INSTANCE
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import Instance
@@ -42,6 +43,9 @@ async def placed(order: Order, *, caller: Caller, store: Store) -> Instance:
     connection = await store.connections.get(order.connection, account=caller.account)
     upload = order.direction is Direction.TO_CLOUD
     connection.place(order.remote, field="dst" if upload else "src")
+    between.check(order, connection)
+    if connection.cloud_type == INSTANCE:
+        caller.must_reach(between.source_of(connection))
     return instance
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from cloudcopy.control import connections as owned
 from cloudcopy.control import status
 from cloudcopy.domain.accounts import Account
-from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.connection import INSTANCE, Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller, Key
 from cloudcopy.domain.machine import MAX_ID, InstanceId, Machine, MachineId
@@ -84,7 +85,9 @@ async def transfers(
 
 
 async def connections(*, caller: Caller, desk: Desk) -> Sequence[Connection]:
-    return await desk.reads.connections(caller.account)
+    """All that callers have made; those that stand for instances are left out."""
+    known = await desk.reads.connections(caller.account)
+    return [each for each in known if each.cloud_type != INSTANCE]
 
 
 async def connection(reference: int | str, *, caller: Caller, desk: Desk) -> Connection:
@@ -94,8 +97,8 @@ async def connection(reference: int | str, *, caller: Caller, desk: Desk) -> Con
         NotFound: says which connections the caller has.
     """
     if _is_id(reference):
-        return await desk.reads.connection(ConnectionId(int(reference)), account=caller.account)
-    known = await desk.reads.connections(caller.account)
+        return await owned.own(ConnectionId(int(reference)), caller=caller, reads=desk.reads)
+    known = await connections(caller=caller, desk=desk)
     found = next((each for each in known if each.name == reference), None)
     if found is None:
         names = ", ".join(f"{each.id} ({each.name})" for each in known[:20]) or "none yet"

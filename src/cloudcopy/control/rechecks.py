@@ -19,6 +19,7 @@ from msgspec import structs
 
 from cloudcopy.control import connections, ledgers
 from cloudcopy.control.transfers import NOT_IN_STORE
+from cloudcopy.domain.connection import INSTANCE
 from cloudcopy.domain.errors import CloudCopyError, NotFound, Unavailable
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.machine import MachineId
@@ -42,6 +43,7 @@ log = structlog.get_logger()
 
 TRIES: Final = 5  # about 20 s apart, which is how often an agent repeats itself
 ON_HOST: Final = "the store lies on the host, where the control plane cannot look"
+ON_MACHINE: Final = "the source is an instance, and only the agents of the two machines see it"
 
 Misses = MutableMapping[tuple[str, int], int]  # by transfer and attempt
 
@@ -157,11 +159,12 @@ async def _look(transfer: Transfer, report: Report, told: _Told, desk: Desk) -> 
         return Finding(Recheck())  # nothing was said to be there
     attempt = (report.transfer, report.attempt)
     try:
+        used = transfer.order.connection
+        seen = await desk.reads.connection(used, account=transfer.account)
+        if seen.cloud_type == INSTANCE:
+            return Finding(Recheck(why_not=ON_MACHINE))
         connection, backend = await connections.opened(
-            transfer.order.connection,
-            account=transfer.account,
-            reads=desk.reads,
-            vault=desk.vault,
+            used, account=transfer.account, reads=desk.reads, vault=desk.vault
         )
         if backend.type == "local":
             return Finding(Recheck(why_not=ON_HOST))

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import structlog
 
-from cloudcopy.control import connections
+from cloudcopy.control import between, connections
+from cloudcopy.domain.connection import INSTANCE
 from cloudcopy.domain.errors import NotFound, Rejected
 from cloudcopy.domain.machine import MachineId
 from cloudcopy.domain.order import TransferId
@@ -43,6 +44,7 @@ from cloudcopy.domain.turns import Limits
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.reads import Reads
+from cloudcopy.ports.relays import Relays
 from cloudcopy.ports.store import OpenStore
 from cloudcopy.ports.vault import Vault
 from cloudcopy.wire import agent as wire
@@ -217,9 +219,10 @@ async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
 
 
 async def grant(
-    wanted: wire.NeedBackend, *, machine: MachineId, reads: Reads, vault: Vault
+    wanted: wire.NeedBackend, *, machine: MachineId, reads: Reads, vault: Vault, relays: Relays
 ) -> wire.BackendGranted | wire.BackendRefused:
-    """Open the connection's secrets for an attempt that has its turn, for its machine only.
+    """Open the connection's secrets, or the way to another instance, for an attempt that has
+    its turn, for its machine only.
 
     Raises:
         Unavailable: not now; the agent asks again.
@@ -229,8 +232,13 @@ async def grant(
         mine = (transfer.machine, transfer.attempt, transfer.fence)
         if mine != (machine, wanted.attempt, wanted.fence) or not transfer.told:
             return _refused(wanted, "this attempt is no longer wanted")
+        used = transfer.order.connection
+        connection = await reads.connection(used, account=transfer.account)
+        if connection.cloud_type == INSTANCE:
+            options = await between.grant(transfer, connection, reads=reads, relays=relays)
+            return between.granted(wanted, options)
         connection, opened = await connections.opened(
-            transfer.order.connection, account=transfer.account, reads=reads, vault=vault
+            used, account=transfer.account, reads=reads, vault=vault
         )
     except Rejected as error:
         return _refused(wanted, str(error))

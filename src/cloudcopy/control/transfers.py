@@ -76,8 +76,9 @@ async def submit(
     Raises:
         NotFound, Forbidden: the instance or the connection is not the caller's, or the key's.
         Invalid: the path names no bucket where one is needed, the key is too long, the limit
-            cannot be read, or it is a mirror without a plan.
-        Conflict: the key came before with another order.
+            cannot be read, it is a mirror without a plan, or both sides hold one another.
+        Conflict: the key came before with another order, or the source of a copy between
+            instances was named as its destination.
     """
     if idempotency_key is not None and not 0 < len(idempotency_key.encode()) <= MAX_IDEMPOTENCY_KEY:
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_IDEMPOTENCY_KEY} bytes")

@@ -146,8 +146,11 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             obscured="pass",
         ),
         "local": _provider("local", required=_PATH),
+        "instance": _provider("instance", required="instance"),  # see `domain.between`
     }
 )
+INSTANCE: Final = "instance"  # another instance in the place of a store; no caller makes one
+OFFERED: Final = frozenset(PROVIDERS) - {INSTANCE}
 ALIASES: Final[Mapping[str, str]] = MappingProxyType({"backblaze": "b2", "google": "gcs"})
 HF_GATEWAY: Final = "https://s3.hf.co"  # Hugging Face Hub docs, "S3 Compatibility"
 
@@ -211,9 +214,9 @@ class NewConnection:
         """
         checked_label(name, field="name")
         kind = ALIASES.get(cloud_type.lower(), cloud_type.lower())
-        provider = PROVIDERS.get(kind)
+        provider = PROVIDERS.get(kind) if kind in OFFERED else None
         if provider is None:
-            known = ", ".join(sorted(PROVIDERS))
+            known = ", ".join(sorted(OFFERED))
             raise Invalid("cloud_type", f"{cloud_type[:40]!r} is unknown; known: {known}")
         given = {key: _text(key, value) for key, value in parameters.items() if value is not None}
         unknown = given.keys() - provider.required - provider.optional

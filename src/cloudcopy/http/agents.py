@@ -21,6 +21,7 @@ from starlette.websockets import WebSocketDisconnect
 from cloudcopy.control import hosting, ledgers, machines, rechecks, reports, sweeps
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
+from cloudcopy.domain.order import TransferId
 from cloudcopy.http.callers import anyone
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.ports.bus import Doorbell
@@ -60,7 +61,10 @@ async def speak(socket: WebSocket) -> None:
         return
     except WebSocketDisconnect:
         return
-    with app.bus.listen(line.machine.id) as bell:
+    with (
+        app.bus.listen(line.machine.id) as bell,
+        app.relays.connected(line.machine.id, relays=line.relays, tell=line.send),
+    ):
         await line.serve(bell)
 
 
@@ -75,7 +79,7 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine, epoch, hosts=told.hardware is not None)
+    return Line(socket, app, machine, epoch, told.relays, hosts=told.hardware is not None)
 
 
 async def _frame(socket: WebSocket) -> wire.FromAgent:
@@ -109,6 +113,7 @@ class Line:
     app: Services
     machine: Machine
     epoch: int
+    relays: bool
     hosts: bool = False
     _instances: Sequence[wire.DesiredInstances] = field(default=(), init=False)
     _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
@@ -146,12 +151,12 @@ class Line:
                 log.error("agent socket failed", machine=self.machine.id, exc_info=error)
                 code, words = 1011, "the server failed"
         try:
-            await self._send(wire.Bye(reason=words))
+            await self.send(wire.Bye(reason=words))
             await self.socket.close(code)
         except (WebSocketDisconnect, RuntimeError):
             return  # it was gone already
 
-    async def _send(self, message: wire.Message) -> None:
+    async def send(self, message: wire.Message) -> None:
         async with self._sending:
             await self.socket.send_bytes(wire.pack(message))
 
@@ -189,7 +194,7 @@ class Line:
         for start in range(0, max(1, len(orders)), wire.MAX_ORDERS):
             part = orders[start : start + wire.MAX_ORDERS]
             more = start + wire.MAX_ORDERS < len(orders)
-            await self._send(wire.Desired(full=full, orders=part, more=more))
+            await self.send(wire.Desired(full=full, orders=part, more=more))
 
     async def _tell_instances(self, *, full: bool) -> None:
         app = self.app
@@ -198,7 +203,7 @@ class Line:
         )
         if full or wanted != self._instances:
             for each in wanted:
-                await self._send(each)
+                await self.send(each)
         self._instances = wanted
 
     async def _receive(self) -> None:
@@ -242,14 +247,17 @@ class Line:
                     now=self.app.now,
                 )
             case wire.NeedBackend():
-                await self._send(
+                await self.send(
                     await reports.grant(
                         message,
                         machine=self.machine.id,
                         reads=self.app.reads,
                         vault=self.app.vault,
+                        relays=self.app.relays,
                     )
                 )
+            case wire.SourceServed() | wire.SourceRefused():
+                self.app.relays.answered(message, machine=self.machine.id)
             case _:
                 raise Forbidden(f"{type(message).__name__} is not expected after the login")
 
@@ -260,7 +268,7 @@ class Line:
             reads=self.app.reads,
             open_store=self.app.open_store,
         )
-        await self._send(
+        await self.send(
             wire.LedgerAck(transfer=chunk.transfer, attempt=chunk.attempt, number=chunk.number)
         )
 
@@ -274,7 +282,7 @@ class Line:
         )
         if page.more and place is not None:
             self._places[key] = place
-        await self._send(page)
+        await self.send(page)
 
     async def _instance(self, told: wire.InstanceNow) -> None:
         await hosting.reported_now(
@@ -315,11 +323,14 @@ class Line:
             now=app.now,
             limits=app.transfers.limits,
         )
+        if report.kind != "started":
+            transfer = TransferId(report.transfer)
+            app.relays.end(transfer, report.fence, target=self.machine.id)
         if ended is not None:
             self._kept_at.pop(ended.id, None)
             self._fences.pop(ended.id, None)
         ack = wire.Ack(transfer=report.transfer, attempt=report.attempt, kind=report.kind)
-        await self._send(ack)
+        await self.send(ack)
 
     async def _progress(self, told: wire.ProgressNow) -> None:
         if self._fences.get(told.transfer) != told.fence:

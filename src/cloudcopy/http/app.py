@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cloudcopy.http import agents, document, documents, errors, metrics
+from cloudcopy.http import agents, document, documents, errors, metrics, relay
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import (
@@ -66,6 +66,7 @@ _ROUTERS: Final = (
     accounts.router,
     documents.router,
     agents.router,
+    relay.router,
 )
 
 

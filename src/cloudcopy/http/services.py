@@ -20,6 +20,7 @@ from cloudcopy.control import (
     ssh_keys,
     transfers,
 )
+from cloudcopy.http.relays import RelaysHere
 from cloudcopy.ports.bus import Bus
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.documents import Documents
@@ -37,6 +38,7 @@ class Services:
 
     Attributes:
         new_nonce: 256 random bits for an agent's login challenge.
+        relays: Those between agents that are connected to this process.
         public_url: What result URLs begin with; empty means the address of the request.
         closing: Set when the server shuts down: sockets of agents end then.
         documents: What `/docs/NAME.md` serves.
@@ -60,6 +62,7 @@ class Services:
     keys: keys.Desk
     queries: queries.Desk
     schedules: slots.Desk
+    relays: RelaysHere
     public_url: str
     closing: asyncio.Event
     documents: Documents = field(default_factory=dict)

@@ -5,6 +5,7 @@ rclone is the first engine; the port knows nothing of it. The contract suites ar
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,28 @@ from cloudcopy.domain.order import Direction, Mode, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Progress, Recheck, Result
 from cloudcopy.ports.clock import Stop
+from cloudcopy.ports.tunnels import Tunnel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A source in another instance on this machine: `path` below its `root`."""
+
+    root: Path
+    path: InstancePath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A source in an instance on another machine, served there as WebDAV.
+
+    Attributes:
+        name: The source is that single file; empty for a directory.
+        tunnel: Its connections, for a process that sees the file this is called with.
+    """
+
+    name: str
+    tunnel: Callable[[Path], AbstractAsyncContextManager[Tunnel]]
 
 
 def _unlimited() -> int | None:
@@ -40,6 +63,8 @@ class Copy:
         ledger: Where the ledger goes, in chunks of `wire.ledger` one behind the other, each
             with its length before it as 4 bytes, big-endian. Complete and on disk when the
             end is told. There is none after an end that came before anything was listed.
+        source: Another instance instead of the store, for a copy to this one; `backend` and
+            `remote` say nothing then.
         pace: The bandwidth limit now, in bytes per second; None leaves it to the flags, 0 is
             without limit. Asked about once a second.
     """
@@ -57,6 +82,7 @@ class Copy:
     verify: Verify = Verify.HASH
     only: Path | None = None
     agreed: tuple[str, str] | None = None
+    source: Neighbour | Elsewhere | None = None
     pace: Callable[[], int | None] = field(default=_unlimited)
     resumed: bool = False
     again: bool = False

@@ -145,6 +145,10 @@ class Connections(Protocol):
         """Raises NotFound."""
         ...
 
+    async def named(self, name: str, *, account: AccountId) -> Connection | None:
+        """The one of that name; None when there is none."""
+        ...
+
     async def remove(self, id: ConnectionId) -> None:
         """Forget its secrets for ever and its name from lists; old transfers still show it."""
         ...

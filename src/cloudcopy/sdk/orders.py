@@ -13,6 +13,7 @@ from cloudcopy.sdk.waiting import Transfer
 from cloudcopy.wire.v1 import TransferPage, TransferView
 
 PAGE_SIZE: Final = 50
+_EITHER: Final = ("connection", "source_instance", "direction")
 
 
 class Orders:
@@ -33,7 +34,7 @@ class Orders:
         made = await self._calls.post(
             path or self._root,
             TransferView,
-            body=body.model_dump(mode="json"),
+            body=_written(body),
             headers={"Idempotency-Key": self._new_idempotency_key()},
             repeatable=True,
         )
@@ -62,3 +63,11 @@ class Orders:
                 next=("See them all with: cloudcopy transfer list.",),
             )
         return f"{self._root}/{id}"
+
+
+def _written(body: BaseModel) -> dict[str, object]:
+    """The body without the side that is not there: an older server does not know them all."""
+    whole = body.model_dump(mode="json")
+    return {
+        name: value for name, value in whole.items() if value is not None or name not in _EITHER
+    }

@@ -28,8 +28,9 @@ class Schedules:
         self,
         *,
         instance: int | str,
-        connection: int | str,
-        direction: DirectionName,
+        connection: int | str | None = None,
+        source_instance: int | str | None = None,
+        direction: DirectionName | None = None,
         src: str,
         dst: str,
         cron: str,
@@ -48,6 +49,8 @@ class Schedules:
         """Copy what is inside `src` into `dst` at the times of a cron line.
 
         Args:
+            connection: The cloud's side; `direction` says which side that is.
+            source_instance: Instead of both, another instance: `src` is there.
             cron: Five fields, read on the clocks of `zone`, an IANA name.
             start_at, end_at: Aware; no run before or after.
             overlap: What becomes of a slot that comes while an earlier run is live.
@@ -58,6 +61,7 @@ class Schedules:
         body = NewSchedule(
             instance=instance,
             connection=connection,
+            source_instance=source_instance,
             direction=direction,
             src=src,
             dst=dst,

@@ -37,8 +37,9 @@ class Transfers:
         self,
         *,
         instance: int | str,
-        connection: int | str,
-        direction: DirectionName,
+        connection: int | str | None = None,
+        source_instance: int | str | None = None,
+        direction: DirectionName | None = None,
         src: str,
         dst: str,
         flags: Sequence[str] = (),
@@ -51,6 +52,8 @@ class Transfers:
         A call that had to be tried again still asks for one copy.
 
         Args:
+            connection: The cloud's side; `direction` says which side that is.
+            source_instance: Instead of both, another instance: `src` is there.
             compare: When a file counts as there already; None leaves it to the flags.
             verify: How what was sent is proven, at most.
             bwlimit: Bytes per second, ``off`` or a timetable; `limit` changes it later.
@@ -58,6 +61,7 @@ class Transfers:
         body = NewTransfer(
             instance=instance,
             connection=connection,
+            source_instance=source_instance,
             direction=direction,
             src=src,
             dst=dst,

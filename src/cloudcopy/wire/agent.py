@@ -15,6 +15,9 @@ may be added with a default; a change that an older peer would misread raises `P
                                     <-   BackendGranted | BackendRefused
     NeedNames                       ->                                       for failed files only
                                     <-   Names
+                                    <-   ServeSource                      for a copy elsewhere
+    SourceServed | SourceRefused    ->
+                                    <-   OpenHalf, EndSource              see `wire.relay`
     LedgerChunk (until acknowledged)->                                       one after another
                                     <-   LedgerAck
     Report (until acknowledged)     ->
@@ -65,10 +68,16 @@ class AnnouncedInstance(msgspec.Struct, frozen=True):
 
 
 class Announce(Message, frozen=True, kw_only=True, tag="announce"):
-    """`hardware`: what instances can be created on; None: none can."""
+    """What the agent has and can do.
+
+    Attributes:
+        hardware: What instances can be created on; None: none can.
+        relays: It knows copies from instance to instance, and the messages they take.
+    """
 
     instances: list[AnnouncedInstance]
     hardware: Hardware | None = None
+    relays: bool = False
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -171,6 +180,50 @@ class LedgerAck(Message, frozen=True, kw_only=True, tag="ledger_ack"):
     number: int
 
 
+class ServeSource(Message, frozen=True, kw_only=True, tag="serve_source"):
+    """Show `path` of an instance, read-only, to the relay of a copy on another machine.
+
+    Said again, it is answered again.
+    """
+
+    relay: str
+    instance: str  # its label
+    path: str
+
+
+class OpenHalf(Message, frozen=True, kw_only=True, tag="open_half"):
+    """One more connection of that copy: join it with `secret`. Never log this message.
+
+    It says all that `ServeSource` does: what was shown may have ended meanwhile.
+    """
+
+    relay: str
+    instance: str
+    path: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"OpenHalf({self.relay})"
+
+
+class EndSource(Message, frozen=True, kw_only=True, tag="end_source"):
+    """The relay is over: end what it was shown by."""
+
+    relay: str
+
+
+class SourceServed(Message, frozen=True, kw_only=True, tag="source_served"):
+    """`name`: the path is that single file; empty for a directory."""
+
+    relay: str
+    name: str
+
+
+class SourceRefused(Message, frozen=True, kw_only=True, tag="source_refused"):
+    relay: str
+    reason: str
+
+
 class Report(Message, frozen=True, kw_only=True, tag="report"):
     """A fact about one attempt. Repeated until acknowledged."""
 
@@ -232,6 +285,8 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     final: bool = False
 
 
+ToSource = ServeSource | OpenHalf | EndSource
+FromSource = SourceServed | SourceRefused
 FromAgent = (
     Hello
     | Proof
@@ -243,6 +298,7 @@ FromAgent = (
     | ProgressNow
     | InstanceNow
     | InstanceAnswer
+    | FromSource
 )
 FromServer = (
     Challenge
@@ -255,6 +311,7 @@ FromServer = (
     | Ack
     | DesiredInstances
     | Bye
+    | ToSource
 )
 
 _encoder = msgspec.msgpack.Encoder()

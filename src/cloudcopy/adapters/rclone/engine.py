@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.rclone.between import FarSide, check_apart, elsewhere, neighbour
 from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.flags import PATIENT
@@ -33,7 +34,7 @@ from cloudcopy.domain.order import Direction, Work
 from cloudcopy.domain.paths import InstancePath
 from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, Result
 from cloudcopy.ports.clock import Stop
-from cloudcopy.ports.engine import Broken, Copy, End, Halted
+from cloudcopy.ports.engine import Broken, Copy, Elsewhere, End, Halted, Neighbour
 
 PROGRESS_SECONDS: Final = 1.0  # lossy, latest value only: more often shows nothing more
 _PRIVATE: Final = 0o700
@@ -66,13 +67,14 @@ class RcloneEngine:
         async with AsyncExitStack() as stack:
             yield Progress(phase=Phase.PREPARING)
             try:
-                started, spool = await self._start(copy, ledger, stack)
+                started, spool, far = await self._start(copy, ledger, stack)
             except CloudCopyError as error:
                 yield _with_past(Broken(str(error), Result(errors=(_group(error),))), copy)
                 return
             except Gone:
                 yield _with_past(refused(_crash(ledger)), copy)
                 return
+            copy = far.copy
             pace = Pace(started, copy)
             run = Run(
                 rc=started,
@@ -85,11 +87,11 @@ class RcloneEngine:
             gauge = Gauge(run, self.monotonic)
             stack.push_async_callback(gauge.close)
             async for event in _follow(run, gauge, pace, stop):
-                yield event
+                yield event if isinstance(event, Progress) else far.told(event)
 
     async def _start(
         self, copy: Copy, ledger: Ledger, stack: AsyncExitStack
-    ) -> tuple[Daemon, Spool]:
+    ) -> tuple[Daemon, Spool, FarSide]:
         download = copy.direction is Direction.TO_INSTANCE
         lock = await asyncio.to_thread(_lock, self.work_dir, copy.transfer)
         stack.callback(_unlock, self.work_dir, copy.transfer, lock)
@@ -98,25 +100,42 @@ class RcloneEngine:
         spool = await stack.enter_async_context(open_spool(run_dir.parent / "spool.db"))
         shown = await asyncio.to_thread(_show, copy, run_dir.parent)
         stack.enter_context(shown)
-        store = await asyncio.to_thread(
-            store_directory, copy.backend, self.local_store, make=not download and _changes(copy)
-        )
+        far = await self._far_side(copy, run_dir, stack)
+        if isinstance(far.store, Shown):
+            check_apart(far.store, shown)
         started = await stack.enter_async_context(
             daemon(
                 self.sandbox,
                 binary=self.binary,
                 shown=shown,
                 writable=download and _changes(copy),
-                store=store,
+                store=far.store,
                 run_dir=run_dir,
-                backend=await obscured(copy.backend, self.binary),
+                backend=await obscured(far.copy.backend, self.binary),
                 flags=copy.flags,
                 lock_fd=lock,
                 feed=ledger.feed,
-                patience=self.patience,
+                patience=far.patience or self.patience,
             )
         )
-        return started, spool
+        return started, spool, far
+
+    async def _far_side(self, copy: Copy, run_dir: Path, stack: AsyncExitStack) -> FarSide:
+        match copy.source:
+            case Neighbour(root=root, path=path):
+                source = await asyncio.to_thread(open_source, root, path)
+                return neighbour(copy, stack.enter_context(source))
+            case Elsewhere():
+                return await elsewhere(copy, copy.source, run_dir, stack)
+            case None:
+                upload = copy.direction is Direction.TO_CLOUD
+                store = await asyncio.to_thread(
+                    store_directory,
+                    copy.backend,
+                    self.local_store,
+                    make=upload and _changes(copy),
+                )
+                return FarSide(copy=copy, store=store)
 
 
 async def _follow(

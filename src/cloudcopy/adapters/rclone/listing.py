@@ -119,6 +119,7 @@ async def walk(
         hashes, times=times or server_times, everything=everything, server_times=server_times
     )
     fs = by_arrival(fs) if server_times else fs
+    fs = hashed(fs) if hashes else fs
     waiting = deque([below])
     running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
     try:
@@ -188,6 +189,7 @@ async def look(
     )
     asked["opt"]["filesOnly"] = True
     fs = by_arrival(fs) if server_times else fs
+    fs = hashed(fs) if hashes else fs
     found = (await call("operations/stat", fs=fs, remote=path, **asked))["item"]
     return listed(found) if found else None
 
@@ -280,6 +282,21 @@ def by_arrival(fs: str) -> str:
     return (
         fs.replace(plain, f"{REMOTE},description=server-times:", 1) if fs.startswith(plain) else fs
     )
+
+
+_UNHASHED: Final = f"{REMOTE},vendor=rclone:"
+
+
+def unhashed(fs: str) -> str:
+    """The same WebDAV store, asked for no hashes. rclone asks for those of all it lists, and the
+    server must read every file for them."""
+    plain = f"{REMOTE}:"
+    return fs.replace(plain, _UNHASHED, 1) if fs.startswith(plain) else fs
+
+
+def hashed(fs: str) -> str:
+    """The store of `unhashed`, asked for hashes; any other one as it is."""
+    return fs.replace(_UNHASHED, f"{REMOTE}:", 1) if fs.startswith(_UNHASHED) else fs
 
 
 def listed(item: Mapping[str, Any]) -> Listed:

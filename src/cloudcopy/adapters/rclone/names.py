@@ -13,6 +13,7 @@ from cloudcopy.adapters.rclone.listing import (
     NAMELESS,
     Listed,
     by_arrival,
+    hashed,
     listed,
     look,
     parameters,
@@ -64,6 +65,7 @@ class Names:
         """
         found: list[Listed] = []
         store = by_arrival(fs) if server_times else fs
+        store = hashed(store) if hashes else store
         plain = [each for each in names if not odd(each)]
         if plain:
             asked = parameters(

@@ -93,7 +93,7 @@ async def daemon(
     binary: Path,
     shown: Shown,
     writable: bool,
-    store: Path | None,
+    store: Path | Shown | None,
     run_dir: Path,
     backend: Backend,
     flags: Flags,

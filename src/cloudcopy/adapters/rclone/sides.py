@@ -1,16 +1,17 @@
 """The two sides of a copy inside a running rclone, and the proof that they are there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cloudcopy.adapters.rclone.listing import EVERYTHING, Side, look, side
+from cloudcopy.adapters.rclone.listing import EVERYTHING, Side, hashed, look, side, unhashed
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
-from cloudcopy.domain.order import Direction
+from cloudcopy.domain.compare import Level, level_of
+from cloudcopy.domain.order import Direction, Work
 from cloudcopy.domain.paths import RemotePath
-from cloudcopy.ports.engine import Copy
+from cloudcopy.ports.engine import Copy, Elsewhere
 
 _LISTED: Final = {"noModTime": True, "noMimeType": True}
 NOT_THERE: Final = ("not_found", "no_such_bucket")  # codes of a place that does not exist
@@ -35,12 +36,23 @@ class Sides:
     @property
     def cloud_root(self) -> str:
         """The store as a whole."""
-        return cloud(self.rc.inside.store, RemotePath(""))
+        return self._cloud(RemotePath(""))
 
     @property
     def there(self) -> str:
         """The store's side, a directory."""
-        return cloud(self.rc.inside.store, self.copy.remote)
+        return self._cloud(self.copy.remote)
+
+    def _cloud(self, path: RemotePath) -> str:
+        """`path` in the store. Another machine's agent must read a file for its hash, so it is
+        asked for none unless rclone itself compares by them."""
+        fs = cloud(self.rc.inside.store, path)
+        by_hash = self.copy.work is Work.TRANSFER and level_of(self.copy.flags) is Level.CHECKSUM
+        return unhashed(fs) if self._relayed and not by_hash else fs
+
+    @property
+    def _relayed(self) -> bool:
+        return isinstance(self.copy.source, Elsewhere)
 
     @property
     def source(self) -> str:
@@ -60,7 +72,10 @@ class Sides:
         Raises:
             RcError: the store could not be opened.
         """
-        here, there = await side(self.rc.call, self.data), await side(self.rc.call, self.cloud_root)
+        here = await side(self.rc.call, self.data)
+        there = await side(self.rc.call, hashed(self.cloud_root))
+        if self._relayed:
+            there = replace(there, slow_hash=True)
         return (here, there) if self.upload else (there, here)
 
     async def stat(self, fs: str, remote: str, **options: object) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.sandbox import launch
+from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
 from cloudcopy.adapters.sandbox.child import (
     ending,
@@ -44,7 +45,7 @@ _NAMESPACES: Final = (
 _PSEUDO: Final = ("--proc", "/proc", "--dev", "/dev")
 _MEMORY: Final = ("--perms", "0700", "--size", str(CREDENTIALS_BYTES), "--tmpfs", "/cred")
 _READ_ONLY: Final = ("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/")
-_HOME: Final = (*("--setenv", "HOME", "/cred"), *("--setenv", "TMPDIR", "/cred"), "--chdir", "/")
+_HOME: Final = (*("--setenv", "HOME", "/cred"), *("--setenv", "TMPDIR", "/cred"), "--chdir", "/run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,12 @@ class Bubblewrap:
             mounts.add(stack.enter_context(opened(program.binary)), "/rclone")
             mounts.add(program.shown.fd, f"/data{single}", writable=program.writable)
             mounts.add(stack.enter_context(run_directory(program)), "/run", writable=True)
-            if program.store:
+            if isinstance(program.store, Shown):
+                single = f"/{program.store.name}" if program.store.name else ""
+                mounts.add(program.store.fd, f"/store{single}")
+            elif program.store:
                 store = stack.enter_context(opened(program.store))
-                mounts.add(store, "/store", writable=not program.writable)
+                mounts.add(store, "/store", writable=program.store_writable)
             config = stack.enter_context(holding(as_file(program.config)))
             info, told = os.pipe()
             stack.callback(os.close, info)

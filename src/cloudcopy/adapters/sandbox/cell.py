@@ -37,7 +37,7 @@ class Inside:
 
     Attributes:
         data: The directory that was shown, or a directory with the one file that was.
-        run: Where the socket goes; empty means rclone's working directory.
+        run: Where the socket goes, rclone's working directory; empty where it has no other name.
         store: The directory in the place of a store, if there is one.
         config: rclone's arguments that name its configuration.
     """
@@ -55,7 +55,10 @@ class Program:
     Attributes:
         arguments: rclone's arguments, given where things are. Seen by every user of the host.
         writable: The data may be changed: it is a download.
-        store: A directory in the place of a store. It may be changed when the data may not.
+        store: In the place of a store: a directory, which may be changed when the data may not,
+            or what was opened of another instance, which is only read.
+        listed: Of a single file's directory the names may be listed, for a program that does
+            not open a file without.
         run_dir: A private directory, empty; rclone makes its socket there.
         config: Becomes the remote `R`.
         lock_fd: Inherited by rclone, so that a lock on it is held while rclone lives.
@@ -66,11 +69,16 @@ class Program:
     arguments: Callable[[Inside], Sequence[str]]
     shown: Shown
     writable: bool
-    store: Path | None
+    store: Path | Shown | None
     run_dir: Path
     config: Backend = field(repr=False)
     lock_fd: int
     stderr: int
+    listed: bool = False
+
+    @property
+    def store_writable(self) -> bool:
+        return not self.writable and isinstance(self.store, Path)
 
     @property
     def user(self) -> tuple[int, int] | None:

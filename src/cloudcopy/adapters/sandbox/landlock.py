@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.sandbox import launch
@@ -81,12 +82,26 @@ def _directory(shown: Shown) -> Iterator[int]:
         yield holder
 
 
+@contextmanager
+def _store(store: Path | Shown | None) -> Iterator[int | None]:
+    """A descriptor of the directory in the place of a store."""
+    match store:
+        case Shown():
+            with _directory(store) as holder:
+                yield holder
+        case Path():
+            with opened(store) as place:
+                yield place
+        case None:
+            yield None
+
+
 async def _start(program: Program, *, confined: bool) -> Confined:
     with ExitStack() as stack:
         binary = stack.enter_context(opened(program.binary))
         run = stack.enter_context(run_directory(program))
         data = stack.enter_context(_directory(program.shown))
-        store = stack.enter_context(opened(program.store)) if program.store else None
+        store = stack.enter_context(_store(program.store))
         inside = Inside(
             data=f"/proc/self/fd/{data}",
             run="",
@@ -100,8 +115,12 @@ async def _start(program: Program, *, confined: bool) -> Confined:
             ("/dev/null", "device"),
             *((path, "read") for path in ("/dev/urandom", *HOST_FILES)),
         ]
-        if store is not None:
-            rules.append((store, "read" if program.writable else "change"))
+        if isinstance(program.store, Shown):
+            rules.append((program.store.fd, "read"))
+        elif store is not None:
+            rules.append((store, "change" if program.store_writable else "read"))
+        if program.listed:
+            rules.append((data, "list"))
         keep = [program.lock_fd, data, *([] if store is None else [store])]
         process = await launched(
             launch.Plan(
@@ -116,7 +135,12 @@ async def _start(program: Program, *, confined: bool) -> Confined:
                 argv=["rclone", *program.arguments(inside)],
                 env={"HOME": _HERE, "TMPDIR": _HERE, **as_environment(program.config)},
             ),
-            passed=[binary, run, program.shown.fd],
+            passed=[
+                binary,
+                run,
+                program.shown.fd,
+                *([program.store.fd] if isinstance(program.store, Shown) else []),
+            ],
             stderr=program.stderr,
         )
     async with ending(process):

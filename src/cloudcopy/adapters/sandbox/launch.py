@@ -78,6 +78,7 @@ _CHANGE: Final = (
 RIGHTS: Final = {
     "run": _READ_FILE | _EXECUTE,
     "read": _READ,
+    "list": _READ_DIR,
     "change": _CHANGE,
     "serve": _CHANGE | _MAKE_SOCK,
     "device": _READ_FILE | _WRITE_FILE,

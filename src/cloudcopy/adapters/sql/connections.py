@@ -63,11 +63,7 @@ class SqlConnections:
             ) from error
 
     async def _taken(self, account: AccountId, name: str) -> bool:
-        c = connections.c
-        found = await self._connection.execute(
-            select(c.id).where(c.account == account, c.name == name, ~c.removed)
-        )
-        return found.first() is not None
+        return await self.named(name, account=account) is not None
 
     async def seal(self, id: ConnectionId, sealed: Sealed) -> None:
         c = connections.c
@@ -83,6 +79,14 @@ class SqlConnections:
         if row is None:
             raise NotFound("connection", id)
         return rows.connection(row)
+
+    async def named(self, name: str, *, account: AccountId) -> Connection | None:
+        c = connections.c
+        found = await self._connection.execute(
+            select(connections).where(c.account == account, c.name == name, ~c.removed)
+        )
+        row = found.mappings().one_or_none()
+        return None if row is None else rows.connection(row)
 
     async def remove(self, id: ConnectionId) -> None:
         await self._connection.execute(

@@ -1,4 +1,5 @@
-"""Direct copies in the compatible API: `vastai copy` between an instance and a connection.
+"""Direct copies in the compatible API: `vastai copy` between an instance and a connection, or
+between two instances.
 
 They are cloud copies in another spelling: the same order, by the same submit.
 """
@@ -7,10 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from cloudcopy.control import cancels
-from cloudcopy.domain.errors import Invalid
+from cloudcopy.control import between, cancels
+from cloudcopy.domain.connection import ConnectionId
+from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.machine import InstanceId
 from cloudcopy.domain.order import Direction, Order
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.http.callers import App, Compatible, needs
@@ -38,13 +41,22 @@ router = APIRouter(prefix="/api/v0/commands", tags=["Instances"])
 )
 @needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
-    """Copy what is inside `src_path` into `dst_path`. One side is an instance, the other a
-    connection."""
+    """Copy what is inside `src_path` into `dst_path`. At least one side is an instance."""
     body = await bodies.read(request)
     src = await side(body, "src_id", caller=caller, app=app)
     dst = await side(body, "dst_id", caller=caller, app=app)
+    if src.instance is not None and dst.instance is not None:
+        src = Side(connection=await _source(src.instance, caller, app))
     order, fields = _order(body, src, dst)
     return await copies.begun(order, fields, request, caller, app)
+
+
+async def _source(instance: InstanceId, caller: Caller, app: Services) -> ConnectionId:
+    """What stands for the source of a copy from instance to instance."""
+    try:
+        return await between.standing_for(instance, caller=caller, desk=app.transfers)
+    except NotFound as error:
+        raise Invalid("src_id", str(error), code=error.code) from None
 
 
 def _order(body: dict[str, Any], src: Side, dst: Side) -> tuple[Order, tuple[str, str]]:
@@ -56,7 +68,7 @@ def _order(body: dict[str, Any], src: Side, dst: Side) -> tuple[Order, tuple[str
         instance, connection, direction = dst.instance, src.connection, Direction.TO_INSTANCE
         here, there = "dst", "src"
     else:
-        raise _same_kind(src, dst)
+        raise _two_connections()
     local, remote = f"{here}_path", f"{there}_path"
     order = Order(
         instance=instance,
@@ -69,20 +81,7 @@ def _order(body: dict[str, Any], src: Side, dst: Side) -> tuple[Order, tuple[str
     return order, (f"{here}_id", f"{there}_id")
 
 
-def _same_kind(src: Side, dst: Side) -> Invalid:
-    if src.instance is not None:
-        first, second = f"C.{src.instance}", f"C.{dst.instance}"
-        return Invalid(
-            "dst_id",
-            f"{first} and {second} are both instances, and data does not go from one to another "
-            "directly here",
-            code="two_instances",
-            next=(
-                f"Go through a connection in two steps: first vastai copy {first}:/path "
-                f"TYPE.ID:/path and, when it has finished, vastai copy TYPE.ID:/path "
-                f"{second}:/path.",
-            ),
-        )
+def _two_connections() -> Invalid:
     return Invalid(
         "dst_id",
         "both sides are connections; a copy has an instance at one end, whose machine does it",

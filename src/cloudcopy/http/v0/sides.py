@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from cloudcopy.control import queries
-from cloudcopy.domain.connection import ALIASES, PROVIDERS, Connection, ConnectionId
+from cloudcopy.domain.connection import ALIASES, OFFERED, Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid, NotFound
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import MAX_ID, InstanceId
 from cloudcopy.http.services import Services
 
 _LOCAL = "local"
-_TYPES = ", ".join(sorted(PROVIDERS.keys() - {_LOCAL}))
+_TYPES = ", ".join(sorted(OFFERED - {_LOCAL}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def side(body: dict[str, Any], field: str, *, caller: Caller, app: Service
     if kind == "c" or kind.isdigit():
         return Side(instance=InstanceId(_id(field, value, id if kind == "c" else str(value)[:80])))
     kind = ALIASES.get(kind, kind)
-    if kind not in PROVIDERS:
+    if kind not in OFFERED:
         raise _no_side(field, value)
     if not id:
         return Side(connection=await _only(field, kind, caller=caller, app=app))

@@ -20,6 +20,14 @@ def _named(**values: tuple[str, dict[str, Any]]) -> dict[str, Example]:
     }
 
 
+_BETWEEN: Final[dict[str, Any]] = {
+    "instance": "other-box",
+    "source_instance": "box",
+    "src": "/workspace/runs",
+    "dst": "/workspace/runs",
+}
+
+
 NEW_TRANSFER: Final = _named(
     upload=("From an instance to the cloud", _SIDES),
     download=(
@@ -36,14 +44,17 @@ NEW_TRANSFER: Final = _named(
             "bwlimit": "08:00,10M 18:00,off [Europe/Berlin]",
         },
     ),
+    between=("From an instance to another", _BETWEEN),
 )
 NEW_PLAN: Final = _named(
     copy=("What a copy would do", _SIDES),
     mirror=("What a mirror would do, deletions too", {**_SIDES, "mode": "mirror"}),
+    between=("From an instance to another", _BETWEEN),
 )
 NEW_CHECK: Final = _named(
     checksum=("By checksum", _SIDES),
     size=("By size", {**_SIDES, "compare": "size"}),
+    between=("Two instances", _BETWEEN),
 )
 APPLY: Final = _named(
     plain=("As planned", {}),
@@ -92,6 +103,7 @@ TRANSFER: Final[dict[str, Any]] = {
     "connection": 1001,
     "connection_name": "lab",
     "cloud_type": "s3",
+    "source_instance": None,
     "direction": "instance_to_cloud",
     "src": "/workspace/runs",
     "dst": "my-bucket/runs",

@@ -1,7 +1,9 @@
 """From the two sides in a body to an order."""
 
-from cloudcopy.control import queries
+from cloudcopy.control import between, queries
 from cloudcopy.domain.compare import Level, level_of, with_level
+from cloudcopy.domain.connection import ConnectionId
+from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.order import Direction, Mode, Order, Verify, Work
@@ -49,13 +51,12 @@ async def _order(
     verify: Verify = Verify.HASH,
 ) -> Order:
     instance = await queries.instance(body.instance, caller=caller, desk=app.queries)
-    connection = await queries.connection(body.connection, caller=caller, desk=app.queries)
-    direction = Direction(body.direction)
+    connection, direction = await _other_side(body, caller, app)
     upload = direction is Direction.TO_CLOUD
     here, there = ("src", "dst") if upload else ("dst", "src")
     return Order(
         instance=instance.instance.id,
-        connection=connection.id,
+        connection=connection,
         direction=direction,
         local=InstancePath.parse(getattr(body, here), field=here),
         remote=RemotePath.parse(getattr(body, there), field=there),
@@ -64,3 +65,21 @@ async def _order(
         mode=mode,
         verify=verify,
     )
+
+
+async def _other_side(body: Sides, caller: Caller, app: Services) -> tuple[ConnectionId, Direction]:
+    """Raises Invalid where the body does not name exactly one."""
+    if body.source_instance is None:
+        if body.connection is None:
+            raise Invalid("connection", "is required, or `source_instance` in its place")
+        if body.direction is None:
+            raise Invalid("direction", "is required with a connection")
+        found = await queries.connection(body.connection, caller=caller, desk=app.queries)
+        return found.id, Direction(body.direction)
+    if body.connection is not None:
+        raise Invalid("connection", "must be left out with `source_instance`")
+    if body.direction not in (None, Direction.TO_INSTANCE.value):
+        raise Invalid("direction", "must be left out with `source_instance`")
+    source = await queries.instance(body.source_instance, caller=caller, desk=app.queries)
+    standing = await between.standing_for(source.instance.id, caller=caller, desk=app.transfers)
+    return standing, Direction.TO_INSTANCE

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cloudcopy.control.status import instance_msg, shown, silent
+from cloudcopy.domain import between
 from cloudcopy.domain.compare import level_of
 from cloudcopy.domain.connection import Connection
 from cloudcopy.domain.keys import Key
@@ -20,7 +21,8 @@ def transfer(seen: TransferSeen, *, now: Clock, ahead: int | None) -> v1.Transfe
     """A transfer, plan or check, with its latest numbers while it lives."""
     each = seen.transfer
     order = each.order
-    sides = (str(order.local), str(order.remote))
+    source = between.source_named(seen.connection_name, seen.cloud_type)
+    sides = (str(order.local), str(order.remote) if source is None else f"/{order.remote}")
     src, dst = sides if order.direction is Direction.TO_CLOUD else sides[::-1]
     return v1.TransferView.model_validate(
         {
@@ -34,6 +36,7 @@ def transfer(seen: TransferSeen, *, now: Clock, ahead: int | None) -> v1.Transfe
             "connection": order.connection,
             "connection_name": seen.connection_name,
             "cloud_type": seen.cloud_type,
+            "source_instance": source,
             "direction": order.direction,
             "src": src,
             "dst": dst,

@@ -56,11 +56,23 @@ OutcomeName = Literal[
 
 
 class Sides(Body):
-    """Two sides; which one is the cloud's is said by `direction`."""
+    """Two sides: an instance, and a connection or another instance.
+
+    With a connection, `direction` says which side is the cloud's. With `source_instance` the
+    copy goes from there into `instance`, and there is no direction to say.
+    """
 
     instance: Reference
-    connection: Reference
-    direction: DirectionName
+    connection: Reference | None = Field(
+        default=None, description="The cloud's side; left out with `source_instance`."
+    )
+    source_instance: Reference | None = Field(
+        default=None,
+        description="The instance to copy from, by id or label, in the place of a connection.",
+    )
+    direction: DirectionName | None = Field(
+        default=None, description="Required with `connection`; left out with `source_instance`."
+    )
     src: str
     dst: str
     flags: list[str] = Field(default=[])
@@ -230,6 +242,11 @@ class TransferView(View):
     connection: int
     connection_name: str
     cloud_type: str
+    source_instance: int | None = Field(
+        default=None,
+        description="The instance that is copied from, where both sides are instances; then the "
+        "connection only stands for it.",
+    )
     direction: DirectionName
     src: str
     dst: str
