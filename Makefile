@@ -4,6 +4,7 @@
 PYTHON ?= python3
 TESTS ?= tests
 ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 VASTAI := .venv-vastai
@@ -25,8 +26,8 @@ setup: $(VENV)/.package ## install everything into .venv; does nothing the secon
 demo: setup ## copy real files to a real S3 server and back, and compare them
 	@$(BIN)/python -m demo $(ARGS)
 
-test: setup $(VASTAI)/.locked ## run the tests; TESTS=tests/domain for a part
-	$(BIN)/pytest $(TESTS) $(ARGS)
+test: setup $(VASTAI)/.locked ## run the tests; TESTS=tests/domain for a part, JOBS=4 for more at once
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(TESTS) $(ARGS)
 
 check: setup ## style, types and layers, without changing anything
 	$(BIN)/ruff check $(LINTED)
