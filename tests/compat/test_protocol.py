@@ -34,6 +34,7 @@ def bare(up: Up) -> Iterator[Bare]:
 
 def filled(path: str, up: Up) -> str:
     ids = {"id": up.ids["third"], "instance_id": up.ids["third"], "ask_id": 9, "key_id": 9}
+    ids["job_id"] = 9
     return path.format(**ids, token="t_none.0")
 
 
