@@ -17,6 +17,8 @@ READS = [
     "/api/v0/instances/",
     "/api/v0/instances/filters/",
     "/api/v0/ssh/",
+    "/api/v0/auth/apikeys/",
+    "/api/v0/commands/schedule_job/",
     "/api/v0/instances/{id}/",
     "/api/v1/instances/",
     "/api/v0/gpu_names/unique/",

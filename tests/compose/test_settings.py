@@ -58,7 +58,6 @@ def test_another_form_of_address_is_refused(listen: str):
 async def test_running_programs_on_a_machine_that_joins_must_be_asked_for(tmp_path: Path):
     told = AgentSettings(data_dir=tmp_path, server="http://x.test", name="gpu", instances={})
     assert await runtime.chosen(told, tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
     defaults = {
         each: signature(command).parameters["runtime"].default
         for each, command in (("up", commands.up), ("agent", commands.agent))
