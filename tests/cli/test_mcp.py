@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import cloudcopy.cli as cli_package
 from cloudcopy.cli import exits
 from cloudcopy.cli.app import build_app
 from tests.cli.conftest import CommandLine
@@ -15,6 +16,7 @@ def test_without_its_package_it_says_how_to_install_it(
     for name in [each for each in sys.modules if each.partition(".")[0] == "mcp"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "cloudcopy.cli.tools", raising=False)
+    monkeypatch.delattr(cli_package, "tools", raising=False)  # another test may have imported it
     monkeypatch.setitem(sys.modules, "mcp", None)
 
     ran = cli("mcp")

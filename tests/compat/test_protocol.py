@@ -17,6 +17,8 @@ READS = [
     "/api/v0/instances/",
     "/api/v0/instances/filters/",
     "/api/v0/ssh/",
+    "/api/v0/auth/apikeys/",
+    "/api/v0/commands/schedule_job/",
     "/api/v0/instances/{id}/",
     "/api/v1/instances/",
     "/api/v0/gpu_names/unique/",
@@ -34,6 +36,7 @@ def bare(up: Up) -> Iterator[Bare]:
 
 def filled(path: str, up: Up) -> str:
     ids = {"id": up.ids["third"], "instance_id": up.ids["third"], "ask_id": 9, "key_id": 9}
+    ids["job_id"] = 9
     return path.format(**ids, token="t_none.0")
 
 

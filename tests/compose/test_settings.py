@@ -1,8 +1,12 @@
 """What an operator chooses is checked before anything is built."""
 
+from inspect import signature
+from pathlib import Path
+
 import pytest
 
-from cloudcopy.compose.settings import MOST_AT_ONCE, address, limits, rate
+from cloudcopy.compose import commands, runtime
+from cloudcopy.compose.settings import MOST_AT_ONCE, AgentSettings, address, limits, rate
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.rates import Rate
 from cloudcopy.domain.turns import Limits
@@ -49,3 +53,13 @@ def test_an_address_is_a_host_and_a_port(listen: str, found: tuple[str, int]):
 def test_another_form_of_address_is_refused(listen: str):
     with pytest.raises(Invalid, match="must be HOST:PORT"):
         address(listen)
+
+
+async def test_running_programs_on_a_machine_that_joins_must_be_asked_for(tmp_path: Path):
+    told = AgentSettings(data_dir=tmp_path, server="http://x.test", name="gpu", instances={})
+    assert await runtime.chosen(told, tmp_path) is None
+    defaults = {
+        each: signature(command).parameters["runtime"].default
+        for each, command in (("up", commands.up), ("agent", commands.agent))
+    }
+    assert defaults == {"up": "auto", "agent": "none"}

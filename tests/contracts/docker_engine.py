@@ -1,7 +1,8 @@
 """The answers of a Docker engine, behind a real Unix socket. No engine was at hand.
 
-Their form is that of the published reference of the Engine API 1.44: statuses, bodies, the
-framing of logs, and an error in the middle of a pull. What runs in a container is up to the test.
+They were written by hand from knowledge of the Engine API 1.44: statuses, bodies, the framing of
+logs, and an error in the middle of a pull. They were neither recorded from an engine nor copied
+from the published reference. What runs in a container is up to the test.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ def test_a_key_is_one_line_with_or_without_a_comment():
         "",
         "ssh-ed25519",
         "ssh-ed25519 notbase64!",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA…",  # as a document shortens it
         KEY.replace("ssh-ed25519", "ssh-rsa"),  # the key inside says otherwise
         f'command="id" {KEY}',  # options would run something
         f"{KEY} a\n{KEY} b",

@@ -81,8 +81,9 @@ async def test_the_result_is_404_until_the_end_and_text_ever_after(plane: Plane)
     await plane.report("started")
     assert (await plane.client.get(url)).status_code == 404
     await plane.report(
-        "succeeded", found=2, copied=2, bytes_copied=10, verified=Verified.HASH, hash="md5"
-    )
+        "succeeded", found=2, copied=2, bytes_copied=10, verified=Verified.HASH, hash="md5",
+        by_hash=2,
+    )  # fmt: skip
     done = await plane.client.get(url.rstrip("/"))
     assert done.status_code == 200
     assert done.headers["content-type"].startswith("text/plain")

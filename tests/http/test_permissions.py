@@ -25,7 +25,10 @@ ROW = re.compile(
 OPEN = {
     "GET /api/v0/gpu_names/unique/",
     "GET /api/v0/gpu_types/",
+    "GET /api/v0/instances/results/{token}/",
     "GET /api/v0/results/{token}/",
+    "GET /docs/{name:path}",
+    "GET /llms.txt",
     "GET /v1/flags",
     "GET /v1/health",
     "GET /v1/receipt-key",
@@ -76,7 +79,9 @@ async def test_every_route_declares_what_it_needs_and_only_these_are_open(plane:
     found = declared(plane)
     assert len(found) > 40
     assert {name for name, need in found.items() if need.category is None} == OPEN
-    assert all(re.match(r"(WS|[A-Z]+) /(api/|v1/|metrics$)", name) for name in found)
+    assert all(
+        re.match(r"(WS|[A-Z]+) /(api/|v1/|metrics$|docs/|llms\.txt$)", name) for name in found
+    )
 
 
 async def test_the_documented_table_is_what_the_routes_declare(plane: Plane):

@@ -141,6 +141,7 @@ def pair(run: Callable[..., Program], tmp_path: Path, s3: S3, bucket: str) -> It
             f"--join={token}",
             f"--data-dir={tmp_path / 'agent'}",
             f"--instance=box={root}",
+            "--runtime=process",
         )
 
     agent = start_agent()

@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.journeys.stack import Api, Program
+from cloudcopy.http.v0.examples import PUBLIC_KEY
+from tests.journeys.stack import Api, Program, eventually
 
 CHECKS = [
     not_a_server_error,
@@ -30,6 +31,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+OFFER = 10000001
 CANNOT_SUCCEED = {
     "PUT /api/v0/commands/rsync/",  # it is always refused
     "POST /v1/machines/enrol",  # its token is an example
@@ -65,7 +67,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     (directory / "box").mkdir()
     (directory / "box" / "a.txt").write_text("hello")
     words = ["up", "--json", f"--data-dir={directory / 'data'}", "--listen=127.0.0.1:0"]
-    words.append(f"--instance=box={directory / 'box'}")
+    words += [f"--instance=box={directory / 'box'}", "--runtime=process"]
     program = Program(words, directory / "stdout", directory / "stderr")
     try:
         told = json.loads(program.line())
@@ -80,6 +82,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         ):
             body = {"name": name, "cloud_type": kind, "parameters": parameters}
             api.ok("POST", "/v1/connections?test=false", body)
+        eventually(lambda: api.ok("GET", "/v1/offers")["data"], "there is an offer")
+        assert created(api) == 102  # of the examples
         yield api
         api.close()
     finally:
@@ -157,7 +161,7 @@ def test_every_answer_to_what_is_made_up_is_one_that_the_document_names(
             holds()
 
     assert failures(operations, attempt) == []
-    assert len(tried) > 45
+    assert len(tried) > 75
 
 
 def test_a_wrong_key_is_refused_everywhere_as_the_document_says(
@@ -193,6 +197,7 @@ def things(api: Api) -> dict[str, Any]:
         made = api.ok("POST", f"/v1/{kind}s", SIDES | {"connection": "disk"})["id"]
         ids[f"{kind}_id"] = api.wait(made, "succeeded", "partial")["id"]
     key = api.ok("POST", "/v1/keys", {"name": "short-lived"})["id"]
+    nightly = SIDES | {"connection": "disk", "cron": "0 3 1 1 *"}
     started = api.ok("POST", "/api/v0/commands/rclone/", COPY)
     token = started["result_url"].rstrip("/").rpartition("/")[2]
     api.wait(token.partition(".")[0])
@@ -202,6 +207,8 @@ def things(api: Api) -> dict[str, Any]:
         "token": token,
         "instance_id": 101,
         "connection_id": 1003,
+        "schedule_id": api.ok("POST", "/v1/schedules", nightly)["id"],
+        "ask_id": OFFER,
         "machine_id": 1,
         "name": "cli.md",
     }
@@ -212,6 +219,14 @@ def live(api: Api, operation: schemathesis.APIOperation) -> dict[str, Any]:
     not answer."""
     if operation.path.endswith("/test"):
         return {"connection_id": 1001}
+    if "{job_id}" in operation.path:  # the one that the example made
+        jobs = api.ok("GET", "/api/v0/commands/schedule_job/")
+        path = "/workspace/checkpoints"
+        return {"job_id": next(each["id"] for each in jobs if each["request_body"]["src"] == path)}
+    if operation.path.startswith("/api/v0/auth/"):
+        return {"key_id": api.ok("POST", "/api/v0/auth/apikeys/", {"name": "number"})["id"]}
+    if "/ssh" in operation.path or "/instances/" in operation.path:
+        return of_an_instance(api, operation)
     verb = operation.path.rpartition("/")[2] if operation.method != "patch" else "limit"
     if verb not in {"cancel", "pause", "resume", "retry", "limit"}:
         return {}
@@ -223,6 +238,26 @@ def live(api: Api, operation: schemathesis.APIOperation) -> dict[str, Any]:
         api.ok("POST", f"/v1/transfers/{made}/cancel")
         api.wait(made, "cancelled")
     return {"transfer_id": made}
+
+
+def created(api: Api) -> int:
+    return int(api.ok("POST", "/v1/instances", {"offer": OFFER})["id"])
+
+
+def of_an_instance(api: Api, operation: schemathesis.APIOperation) -> dict[str, Any]:
+    """One that was created, with a key and a question of its own."""
+    id = created(api) if "{instance_id}" in operation.path else 102
+    keys = "ssh-keys" if "{instance_id}" not in operation.path else f"instances/{id}/ssh-keys"
+    ids: dict[str, Any] = {"instance_id": id}
+    if "{key_id}" in operation.path:
+        ids["key_id"] = api.ok("POST", f"/v1/{keys}", {"public_key": PUBLIC_KEY})["id"]
+    if "{answer_id}" in operation.path:
+        ids["answer_id"] = api.ok("POST", f"/v1/instances/{id}/logs", {})["id"]
+    if "{token}" in operation.path:
+        url = api.ok("PUT", "/api/v0/instances/request_logs/102/", {})["result_url"]
+        eventually(lambda: api.request("GET", url).is_success, "the machine has answered")
+        ids["token"] = url.rstrip("/").rpartition("/")[2]
+    return ids
 
 
 def planned_by_a_program(api: Api) -> str:

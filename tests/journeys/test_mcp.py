@@ -1,6 +1,7 @@
 """`cloudcopy mcp` with the real client library, over stdio, against a real server."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,9 @@ from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 
 from tests.journeys.conftest import Up
+from tests.journeys.stack import Api
 
+PAGE = Path(__file__).parents[2] / "docs" / "mcp.md"
 MAIN = ["-m", "cloudcopy.compose.main"]
 
 
@@ -46,12 +49,21 @@ class Model:
 @asynccontextmanager
 async def connected(up: Up) -> AsyncIterator[Model]:
     """With a key of its own, as the documents say."""
-    key = up.api.ok("POST", "/v1/keys", {"name": "model"})["key"]
+    key = made_as_documented(up)
     parameters = StdioServerParameters(
         command=sys.executable, args=[*MAIN, "mcp"], env=environ(up, key)
     )
     async with Client(parameters) as client:
         yield Model(client)
+
+
+def made_as_documented(up: Up) -> str:
+    """By the command of docs/mcp.md, with the permissions that stand there."""
+    page = PAGE.read_text()
+    [command] = re.findall(r"^cloudcopy (key create model .*)$", page, re.MULTILINE)
+    [permissions] = re.findall(r'^```json\n(\{"api": .*?)^```$', page, re.MULTILINE | re.DOTALL)
+    (up.root / "model.json").write_text(permissions)
+    return said(up, *command.split(), cwd=up.root)
 
 
 def environ(up: Up, key: str) -> dict[str, str]:
@@ -60,10 +72,15 @@ def environ(up: Up, key: str) -> dict[str, str]:
 
 def approved(up: Up, plan: str, deletions: int) -> str:
     """What a person gets who has seen the plan."""
-    words = ["plan", "approve", plan, "--confirm-deletions", str(deletions)]
+    return said(up, "plan", "approve", plan, "--confirm-deletions", str(deletions))
+
+
+def said(up: Up, *words: str, cwd: Path | None = None) -> str:
+    """What a command of the person prints."""
     ran = subprocess.run(
         [sys.executable, *MAIN, *words],
         env=environ(up, up.api.key),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=60,
@@ -140,6 +157,20 @@ async def plans_and_copies(up: Up, model: Model) -> None:
     (up.root / "back" / "b").unlink()
     (up.root / "back" / "c").unlink()
     assert objects(up) == {"a"}
+
+
+def test_the_documented_key_approves_nothing_and_makes_no_other(up: Up) -> None:
+    theirs = Api(up.api.url, made_as_documented(up))
+    plan = up.api.ok(
+        "POST",
+        "/v1/plans",
+        {"instance": "box", "connection": "store", "direction": "instance_to_cloud"}
+        | {"src": "/", "dst": f"{up.bucket}/x", "mode": "mirror"},
+    )["id"]
+    for path, body in ((f"/v1/plans/{plan}/approve", None), ("/v1/keys", {"name": "more"})):
+        reply = theirs.request("POST", path, json=body)
+        assert (reply.status_code, reply.json()["code"]) == (403, "missing_permission")
+    theirs.close()
 
 
 async def test_what_goes_wrong_is_told_with_what_to_do(up: Up) -> None:

@@ -5,9 +5,16 @@ from typing import assert_type
 
 from cloudcopy import Client, SyncClient
 from cloudcopy.sdk import (
+    AccountView,
     ConnectionView,
+    CreatedAccount,
     CreatedKey,
     FileView,
+    InstanceView,
+    OfferView,
+    RunView,
+    ScheduleView,
+    SshKeyView,
     SyncTransfer,
     Transfer,
     TransferView,
@@ -34,7 +41,17 @@ def blocks(client: SyncClient) -> None:
     assert_type(client.plans.apply(made.id, confirm_deletions=3), SyncTransfer)
     assert_type(client.connections.list(), Generator[ConnectionView, None, None])
     assert_type(client.connections.find("lab"), ConnectionView)
-    assert_type(client.keys.create(name="ci"), CreatedKey)
+    assert_type(client.keys.create(name="ci", permissions={"api": {}}), CreatedKey)
+    assert_type(client.schedules.list(), Generator[ScheduleView, None, None])
+    assert_type(client.schedules.run(5), RunView)
+    assert_type(client.accounts.list(), Generator[AccountView, None, None])
+    assert_type(client.accounts.create(name="lab"), CreatedAccount)
+    assert_type(client.instances.offers(), Generator[OfferView, None, None])
+    assert_type(client.instances.create(offer=10000001), InstanceView)
+    assert_type(client.instances.execute(102, "ls"), str)
+    assert_type(client.ssh_keys.list(instance=102), Generator[SshKeyView, None, None])
+    client.schedules.create(instance=1)  # type: ignore[call-arg]
+    client.instances.create(offer=1, state="rebooting")  # type: ignore[arg-type]
     client.transfers.get(5)  # type: ignore[arg-type]
     client.transfers.create(instance=1)  # type: ignore[call-arg]
     client.transfers.files(made.id, outcomes=["fialed"])  # type: ignore[list-item]
@@ -54,3 +71,5 @@ async def awaits(client: Client) -> None:
     assert_type(client.transfers.files(made.id), AsyncGenerator[FileView, None])
     assert_type(client.transfers.files_at_once(made.id), AsyncGenerator[Sequence[FileView], None])
     assert_type(await client.connections.list(), list[ConnectionView])
+    assert_type(await client.schedules.list(), list[ScheduleView])
+    assert_type(await client.instances.offers(), list[OfferView])

@@ -90,7 +90,8 @@ Runtime = Annotated[
     Literal["auto", "process", "docker", "none"],
     Parameter(
         name="--runtime",
-        help="What created instances run in; auto: Docker if it answers. none: create none here.",
+        help="What created instances run in; auto: Docker if it answers. none: create none here. "
+        "Otherwise whoever may create instances runs programs on this machine.",
     ),
 ]
 
@@ -216,14 +217,15 @@ def agent(
     data_dir: DataDir = DEFAULT_DATA_DIR / "agent",
     copies: Copies = DEFAULT_COPIES,
     local_store: LocalStore = None,
-    runtime: Runtime = "auto",
+    runtime: Runtime = "none",
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
 ) -> int:
     """Run this machine's agent: it connects out to the server and opens no port.
 
-    It joins with --join the first time and with its own key ever after.
+    It joins with --join the first time and with its own key ever after. Instances can be
+    created on it only when --runtime says what they run in.
     """
 
     async def main(stop: asyncio.Event) -> None:

@@ -75,7 +75,8 @@ class AgentSettings:
         copies: How many copies run at once.
         local_store: Where connections of the kind `local` may lie.
         runtime: What created instances run in; ``auto`` takes Docker where an engine answers,
-            ``none`` offers nothing.
+            ``none`` offers nothing. Machines that join are often shared, so running programs on
+            them is asked for.
         docker_socket: Where the engine listens.
     """
 
@@ -86,7 +87,7 @@ class AgentSettings:
     join: str | None = None
     copies: int = DEFAULT_COPIES
     local_store: Path | None = None
-    runtime: RuntimeName = "auto"
+    runtime: RuntimeName = "none"
     docker_socket: Path = DOCKER_SOCKET
     tools: Tools = field(default_factory=Tools)
 

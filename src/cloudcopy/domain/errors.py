@@ -105,9 +105,10 @@ class Forbidden(Rejected):
 
     code = "forbidden"
 
-    def __init__(self, detail: str, *, code: str = "forbidden", next: tuple[str, ...] = ()) -> None:
+    def __init__(self, detail: str, *, code: str = "", next: tuple[str, ...] = ()) -> None:
         super().__init__(detail, next=next)
-        self.code = code
+        if code:
+            self.code = code
 
 
 class NotApproved(Forbidden):

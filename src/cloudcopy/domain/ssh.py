@@ -1,6 +1,5 @@
 """Public SSH keys: those of an account, and those in an instance."""
 
-import binascii
 import re
 import struct
 from base64 import b64decode
@@ -52,7 +51,7 @@ def public_key(text: str, *, field: str) -> str:
         raise _none(field)
     try:
         raw = b64decode(key, validate=True)
-    except binascii.Error:
+    except ValueError:  # also for what is not ASCII
         raise _none(field) from None
     name = kind.encode()
     if not raw.startswith(struct.pack(">I", len(name)) + name):

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from cloudcopy.http.errors import COMPATIBLE, shaped
-from cloudcopy.http.examples import BY_MODEL, BY_ROUTE
+from cloudcopy.http.examples import BY_MODEL, BY_ROUTE, JOB_EXISTS
 
 Json = dict[str, Any]
 
@@ -21,12 +21,19 @@ TAGS: Final = [
     {"name": "Plans", "description": "What a copy would do, listed first, carried out as listed."},
     {"name": "Checks", "description": "Two sides compared, nothing changed."},
     {"name": "Receipts", "description": "What a copy can prove without this server."},
+    {"name": "Schedules", "description": "Copies that are made again and again."},
+    {"name": "Scheduled jobs", "description": "Schedules, as the compatible API knows them."},
     {"name": "Connections", "description": "Cloud stores, their credentials sealed."},
-    {"name": "Instances", "description": "Directories on machines that copies work on."},
+    {
+        "name": "Instances",
+        "description": "Directories that copies work on: announced, or created here.",
+    },
+    {"name": "Offers", "description": "Machines on which instances can be created."},
     {"name": "Machines", "description": "Hosts that run an agent."},
     {"name": "Keys", "description": "API keys."},
-    {"name": "Accounts", "description": "The account, as the compatible API shows it."},
-    {"name": "Server", "description": "Open to all."},
+    {"name": "SSH keys", "description": "The account's, and those in an instance."},
+    {"name": "Accounts", "description": "Who owns keys, connections and instances."},
+    {"name": "Server", "description": "What is asked of the server itself."},
     {"name": "Documents", "description": "What this version is and does, as Markdown."},
 ]
 
@@ -84,9 +91,9 @@ def _complete(document: Json, routes: list[Any]) -> None:
         schemas.pop(name, None)
     _restore(document, routes)
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _refusals(path, operation)
-            _examples(path, operation)
+            _examples(f"{method.upper()} {path}", operation)
 
 
 def _restore(document: Json, routes: list[Any]) -> None:
@@ -105,7 +112,8 @@ def _restore(document: Json, routes: list[Any]) -> None:
 def _refusals(path: str, operation: Json) -> None:
     compatible = path.startswith(COMPATIBLE)
     answers = operation["responses"]
-    if compatible:
+    exists = compatible and "JobExists" in str(answers.get("422"))
+    if compatible and not exists:
         answers.pop("422", None)  # its clients read that as "this job exists already"
     declared = [int(status) for status in answers if status.startswith(("4", "5"))]
     for status in sorted({*declared, *_possible(operation, compatible=compatible)}):
@@ -113,6 +121,8 @@ def _refusals(path: str, operation: Json) -> None:
         generic = not told or told.istitle() or told.endswith(("Content", "Entity"))
         body, kind = shaped(path, status, *_REFUSED[status], retryable=status in _RETRYABLE)
         model = "Refusal" if compatible else "Problem"
+        if exists and status == 422:
+            model, body = "JobExists", JOB_EXISTS
         schema = {"$ref": f"#/components/schemas/{model}"}
         answers[str(status)] = {
             "description": _MEANS[status] if generic else told,
@@ -132,14 +142,14 @@ def _possible(operation: Json, *, compatible: bool) -> Iterator[int]:
         yield 400 if compatible else 422
 
 
-def _examples(path: str, operation: Json) -> None:
+def _examples(route: str, operation: Json) -> None:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         if not {"example", "examples"} & content.keys():
             _show(content, content["schema"].get("example"))
     for status, said in operation["responses"].items():
         for kind, content in said.get("content", {}).items():
             if status.startswith("2") and "example" not in content:
-                _show(content, BY_ROUTE.get(path, {}).get(kind))
+                _show(content, BY_ROUTE.get(route, {}).get(kind))
 
 
 def _show(content: Json, known: Any) -> None:

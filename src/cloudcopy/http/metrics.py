@@ -13,24 +13,30 @@ from cloudcopy.control import schedules
 from cloudcopy.control.schedules import Standing
 from cloudcopy.domain.schedule import Pause
 from cloudcopy.http.callers import App, Native, needs
+from cloudcopy.http.examples import METRICS
 from cloudcopy.http.v1.transfers import PROBLEMS
 
 router = APIRouter(tags=["Server"])
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-
 
 @router.get(
     "/metrics",
+    summary="metrics for Prometheus",
     response_class=Response,
-    responses=PROBLEMS | {200: {"content": {TEXT: {}}, "description": "Prometheus' text format."}},
+    responses=PROBLEMS
+    | {
+        200: {
+            "content": {METRICS: {"schema": {"type": "string"}}},
+            "description": "Prometheus' text format.",
+        }
+    },
 )
 @needs("instance_read", "api.schedule.show")
 async def metrics(caller: Native, app: App) -> Response:
     """The account's schedules: when each last succeeded, and whether that is too long ago."""
     registry = CollectorRegistry()
     _schedules(registry, await schedules.every(caller=caller, desk=app.schedules))
-    return Response(generate_latest(registry), media_type=TEXT)
+    return Response(generate_latest(registry), media_type=METRICS)
 
 
 def _schedules(registry: CollectorRegistry, found: Sequence[Standing]) -> None:

@@ -1,8 +1,9 @@
 """Accounts: for operators."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.wire.v1 import AccountPage, AccountView, CreatedAccount
 
 
@@ -12,9 +13,9 @@ class Accounts:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def list(self) -> Sequence[AccountView]:
+    def list(self) -> Listing[AccountView]:
         """All accounts of the server, oldest first."""
-        return (await self._calls.get("/v1/accounts", AccountPage)).data
+        return Listing(pages(partial(self._calls.get, "/v1/accounts", AccountPage), {}))
 
     async def create(self, *, name: str, operator: bool = False) -> CreatedAccount:
         """Make an account and a key to it, which is shown only here."""

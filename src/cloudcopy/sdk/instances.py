@@ -41,9 +41,9 @@ class Instances:
         called = [each for each in await self.list() if each.label == reference]
         return only(called, kind="instance", name=str(reference))
 
-    async def offers(self) -> Sequence[OfferView]:
+    def offers(self) -> Listing[OfferView]:
         """The machines on which one can be created now."""
-        return (await self._calls.get("/v1/offers", OfferPage)).data
+        return Listing(pages(partial(self._calls.get, "/v1/offers", OfferPage), {}))
 
     async def create(
         self,

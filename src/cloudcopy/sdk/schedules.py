@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.wire.v1 import (
     CatchUpName,
     DirectionName,
@@ -82,9 +84,9 @@ class Schedules:
             "/v1/schedules", ScheduleView, body=body.model_dump(mode="json")
         )
 
-    async def list(self) -> Sequence[ScheduleView]:
+    def list(self) -> Listing[ScheduleView]:
         """All of them, newest first, without their runs."""
-        return (await self._calls.get("/v1/schedules", SchedulePage)).data
+        return Listing(pages(partial(self._calls.get, "/v1/schedules", SchedulePage), {}))
 
     async def get(self, id: int) -> ScheduleView:
         """One with its next five slots and its last thirty runs."""

@@ -1,8 +1,9 @@
 """Public SSH keys of the account, and in instances."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from cloudcopy.sdk.calls import Calls
+from cloudcopy.sdk.pages import Listing, pages
 from cloudcopy.wire.v1 import SshKeyPage, SshKeyView
 
 
@@ -12,9 +13,9 @@ class SshKeys:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def list(self, *, instance: int | None = None) -> Sequence[SshKeyView]:
+    def list(self, *, instance: int | None = None) -> Listing[SshKeyView]:
         """The account's, or those in an instance."""
-        return (await self._calls.get(_place(instance), SshKeyPage)).data
+        return Listing(pages(partial(self._calls.get, _place(instance), SshKeyPage), {}))
 
     async def add(self, public_key: str, *, instance: int | None = None) -> SshKeyView:
         """Add a key, which is one line of a ``.pub`` file; into an instance, too, if given.

@@ -25,6 +25,7 @@ from typing import Self
 import httpx2
 from pydantic import PrivateAttr
 
+from cloudcopy.sdk.accounts import Accounts
 from cloudcopy.sdk.blocking import Blocking, Loop, blocking, flattening, iterated, iterating, mapped
 from cloudcopy.sdk.calls import Chance, Sleep
 from cloudcopy.sdk.client import DEFAULT_TIMEOUT_SECONDS, Client
@@ -33,6 +34,8 @@ from cloudcopy.sdk.instances import Instances
 from cloudcopy.sdk.keys import Keys
 from cloudcopy.sdk.machines import Machines
 from cloudcopy.sdk.plans import Checks, Plans
+from cloudcopy.sdk.schedules import Schedules
+from cloudcopy.sdk.ssh_keys import SshKeys
 from cloudcopy.sdk.transfers import Transfers
 from cloudcopy.sdk.waiting import Show, Transfer
 from cloudcopy.wire.v1 import TransferView
@@ -105,6 +108,19 @@ class SyncChecks(Blocking[Checks]):
     list = iterating(Checks.list)
 
 
+class SyncSchedules(Blocking[Schedules]):
+    """`client.schedules`."""
+
+    create = blocking(Schedules.create)
+    list = iterating(Schedules.list)
+    get = blocking(Schedules.get)
+    change = blocking(Schedules.change)
+    pause = blocking(Schedules.pause)
+    resume = blocking(Schedules.resume)
+    run = blocking(Schedules.run)
+    delete = blocking(Schedules.delete)
+
+
 class SyncConnections(Blocking[Connections]):
     """`client.connections`."""
 
@@ -122,6 +138,16 @@ class SyncInstances(Blocking[Instances]):
     list = iterating(Instances.list)
     get = blocking(Instances.get)
     find = blocking(Instances.find)
+    offers = iterating(Instances.offers)
+    create = blocking(Instances.create)
+    wait = blocking(Instances.wait)
+    start = blocking(Instances.start)
+    stop = blocking(Instances.stop)
+    reboot = blocking(Instances.reboot)
+    label = blocking(Instances.label)
+    destroy = blocking(Instances.destroy)
+    logs = blocking(Instances.logs)
+    execute = blocking(Instances.execute)
 
 
 class SyncMachines(Blocking[Machines]):
@@ -140,6 +166,21 @@ class SyncKeys(Blocking[Keys]):
     list = iterating(Keys.list)
     create = blocking(Keys.create)
     revoke = blocking(Keys.revoke)
+
+
+class SyncAccounts(Blocking[Accounts]):
+    """`client.accounts`."""
+
+    list = iterating(Accounts.list)
+    create = blocking(Accounts.create)
+
+
+class SyncSshKeys(Blocking[SshKeys]):
+    """`client.ssh_keys`."""
+
+    list = iterating(SshKeys.list)
+    add = blocking(SshKeys.add)
+    remove = blocking(SshKeys.remove)
 
 
 class SyncClient:
@@ -180,10 +221,13 @@ class SyncClient:
         self.transfers = SyncTransfers(client.transfers, loop)
         self.plans = SyncPlans(client.plans, loop)
         self.checks = SyncChecks(client.checks, loop)
+        self.schedules = SyncSchedules(client.schedules, loop)
         self.connections = SyncConnections(client.connections, loop)
         self.instances = SyncInstances(client.instances, loop)
         self.machines = SyncMachines(client.machines, loop)
         self.keys = SyncKeys(client.keys, loop)
+        self.accounts = SyncAccounts(client.accounts, loop)
+        self.ssh_keys = SyncSshKeys(client.ssh_keys, loop)
 
     def receipt_key(self) -> str:
         """The key that the server signs receipts with, in base64."""

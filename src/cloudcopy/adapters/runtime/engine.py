@@ -1,7 +1,7 @@
 """The few calls of the Docker Engine API that are needed, over its Unix socket.
 
-Version 1.44, the oldest that every engine from 25 to 29 speaks. Source: the published
-reference of that version.
+Version 1.44, the oldest that every engine from 25 to 29 speaks. Written from knowledge of that
+version, and never run against a real engine.
 """
 
 import json

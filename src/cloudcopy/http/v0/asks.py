@@ -14,6 +14,7 @@ from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
+from cloudcopy.wire.v0_instances import InstanceRequest, OfferFilters, OfferSearch
 
 router = APIRouter(prefix="/api/v0", tags=["Offers"], responses={400: {"model": Refusal}})
 
@@ -35,7 +36,7 @@ class Contract(BaseModel):
     msg: str
 
 
-@router.post("/bundles/", summary="search offers")
+@router.post("/bundles/", summary="search offers", openapi_extra=bodies.documented(OfferFilters))
 @needs("instance_read", "api.offer.show")
 async def bundles(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Offers that pass the filters `{"field": {"op": value}}`; memory is in MB."""
@@ -43,10 +44,14 @@ async def bundles(request: Request, caller: Compatible, app: App) -> dict[str, A
     return {"offers": found}
 
 
-@router.put("/search/asks/", summary="search offers (newer clients)")
+@router.put(
+    "/search/asks/",
+    summary="search offers (newer clients)",
+    openapi_extra=bodies.documented(OfferSearch),
+)
 @needs("instance_read", "api.offer.show")
 async def search(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
-    """The same, with the filters in `q` and the columns in `select_cols`."""
+    """Offers that pass the filters, with these in `q` and the columns in `select_cols`."""
     body = await bodies.read(request)
     query = {} if body.get("q") is None else body["q"]
     if not isinstance(query, dict):
@@ -66,6 +71,7 @@ def _only(found: Sequence[Mapping[str, Any]], columns: Any) -> Sequence[Mapping[
     summary="create instance",
     operation_id="createInstance",
     responses={404: {"model": Refusal}},
+    openapi_extra=bodies.documented(InstanceRequest),
 )
 @needs("instance_write", "api.instance.create")
 async def create(ask_id: str, request: Request, caller: Compatible, app: App) -> Contract:
@@ -78,10 +84,11 @@ async def create(ask_id: str, request: Request, caller: Compatible, app: App) ->
     summary="create instance",
     operation_id="createInstanceByPost",
     responses={404: {"model": Refusal}},
+    openapi_extra=bodies.documented(InstanceRequest),
 )
 @needs("instance_write", "api.instance.create")
 async def create_by_post(ask_id: str, request: Request, caller: Compatible, app: App) -> Contract:
-    """The same."""
+    """Make an instance of an offer: the same as with PUT."""
     return await _create(ask_id, await bodies.read(request), caller, app)
 
 

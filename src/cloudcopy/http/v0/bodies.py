@@ -5,9 +5,16 @@ import math
 from typing import Any
 
 from fastapi import Request
+from pydantic import BaseModel
 
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import MAX_ID, InstanceId
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The request body for the served document; the routes read it themselves."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 async def read(request: Request) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
 
 from cloudcopy.control import queries, transfers
 from cloudcopy.domain.connection import ConnectionId
@@ -34,19 +33,13 @@ DIRECTIONS = {
 }
 
 
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body for the served document; the routes read it themselves."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
-
-
 @router.post(
     "/commands/rclone/",
     summary="cloud copy",
     operation_id="cloudCopy",
     response_model=CloudCopyStarted,
     responses={400: {"model": Refusal, "description": "Nothing was started; `msg` says why."}},
-    openapi_extra=documented(CloudCopyRequest),
+    openapi_extra=bodies.documented(CloudCopyRequest),
 )
 @needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
@@ -134,7 +127,7 @@ async def _selected(body: dict[str, Any], caller: Caller, app: Services) -> int:
     summary="cancel sync",
     response_model=Success,
     responses={400: {"model": Refusal}},
-    openapi_extra=documented(StopCopiesRequest),
+    openapi_extra=bodies.documented(StopCopiesRequest),
 )
 @needs("instance_write", "api.instance.cancel_copy")
 async def stop(request: Request, caller: Compatible, app: App) -> Success:

@@ -37,7 +37,7 @@ router = APIRouter(prefix="/api/v0/commands", tags=["Instances"])
     operation_id="copyDirect",
     response_model=CloudCopyStarted,
     responses={400: {"model": Refusal, "description": "Nothing was started; `msg` says why."}},
-    openapi_extra=copies.documented(DirectCopyRequest),
+    openapi_extra=bodies.documented(DirectCopyRequest),
 )
 @needs("instance_write", "api.instance.copy")
 async def start(request: Request, caller: Compatible, app: App) -> CloudCopyStarted:
@@ -96,7 +96,7 @@ def _two_connections() -> Invalid:
     operation_id="cancelCopyDirect",
     response_model=Success,
     responses={400: {"model": Refusal}, 404: {"model": Refusal}},
-    openapi_extra=copies.documented(StopDirectCopiesRequest),
+    openapi_extra=bodies.documented(StopDirectCopiesRequest),
 )
 @needs("instance_write", "api.instance.cancel_copy")
 async def stop(request: Request, caller: Compatible, app: App) -> Success:
@@ -122,7 +122,7 @@ async def _stop(place: Side, caller: Caller, app: Services) -> int:
     operation_id="copyRsync",
     response_model=Success,
     responses={400: {"model": Refusal, "description": "Always; `msg` says what to do instead."}},
-    openapi_extra=copies.documented(DirectCopyRequest),
+    openapi_extra=bodies.documented(DirectCopyRequest),
 )
 @needs("instance_write", "api.instance.copy")
 async def rsync(request: Request, caller: Compatible) -> Success:

@@ -11,13 +11,19 @@ from cloudcopy.domain.permissions import Permissions
 from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import CreatedKey, Refusal, Success
+from cloudcopy.wire.v0_instances import KeyRequest
 
 router = APIRouter(prefix="/api/v0/auth/apikeys", tags=["Accounts"])
 
 Row = dict[str, Any]
 
 
-@router.post("/", summary="create api-key", responses={400: {"model": Refusal}})
+@router.post(
+    "/",
+    summary="create api-key",
+    responses={400: {"model": Refusal}},
+    openapi_extra=bodies.documented(KeyRequest),
+)
 @needs("user_write", "api.key.change")
 async def create(request: Request, caller: Compatible, app: App) -> CreatedKey:
     """A new key of the account, shown this once. Without `permissions` it may do everything

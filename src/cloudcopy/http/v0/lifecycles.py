@@ -12,6 +12,11 @@ from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal, Success
+from cloudcopy.wire.v0_instances import (
+    InstancesRequest,
+    InstancesStateRequest,
+    InstanceStateRequest,
+)
 
 router = APIRouter(
     prefix="/api/v0/instances",
@@ -20,7 +25,9 @@ router = APIRouter(
 )
 
 
-@router.put("/", summary="start and stop instances")
+@router.put(
+    "/", summary="start and stop instances", openapi_extra=bodies.documented(InstancesStateRequest)
+)
 @needs("instance_write", "api.instance.change")
 async def change_many(request: Request, caller: Compatible, app: App) -> Success:
     """Start or stop several: all of them, or with an error none."""
@@ -28,7 +35,7 @@ async def change_many(request: Request, caller: Compatible, app: App) -> Success
     return await _state(body, bodies.ids(body, "ids"), caller, app)
 
 
-@router.delete("/", summary="destroy instances")
+@router.delete("/", summary="destroy instances", openapi_extra=bodies.documented(InstancesRequest))
 @needs("instance_write", "api.instance.destroy")
 async def destroy_many(request: Request, caller: Compatible, app: App) -> Success:
     """Destroy several: all of them, or with an error none."""
@@ -37,7 +44,11 @@ async def destroy_many(request: Request, caller: Compatible, app: App) -> Succes
     return Success(success=True, msg=f"{len(ids)} instances are being destroyed.")
 
 
-@router.put("/{instance_id}/", summary="start, stop and label instance")
+@router.put(
+    "/{instance_id}/",
+    summary="start, stop and label instance",
+    openapi_extra=bodies.documented(InstanceStateRequest),
+)
 @needs("instance_write", "api.instance.change")
 async def change(instance_id: str, request: Request, caller: Compatible, app: App) -> Success:
     """`{"state": "running"}`, `{"state": "stopped"}` or `{"label": "x"}`."""

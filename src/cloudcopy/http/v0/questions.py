@@ -11,6 +11,7 @@ from cloudcopy.http.callers import App, Compatible, anyone, needs
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
+from cloudcopy.wire.v0_instances import CommandRequest, LogsRequest
 
 router = APIRouter(
     prefix="/api/v0/instances",
@@ -35,7 +36,9 @@ class Executing(Asked):
     writeable_path: str = Field(description="Older clients take it out of the text; empty here.")
 
 
-@router.put("/request_logs/{instance_id}/", summary="logs")
+@router.put(
+    "/request_logs/{instance_id}/", summary="logs", openapi_extra=bodies.documented(LogsRequest)
+)
 @needs("instance_read", "api.instance.request_logs")
 async def logs(instance_id: str, request: Request, caller: Compatible, app: App) -> Asked:
     """The end of an instance's log: `tail` lines that hold `filter`."""
@@ -55,7 +58,9 @@ async def logs(instance_id: str, request: Request, caller: Compatible, app: App)
     return Asked(success=True, msg="The log was asked for.", result_url=_url(asked, request, app))
 
 
-@router.put("/command/{instance_id}/", summary="execute")
+@router.put(
+    "/command/{instance_id}/", summary="execute", openapi_extra=bodies.documented(CommandRequest)
+)
 @needs("instance_write", "api.instance.command")
 async def execute(instance_id: str, request: Request, caller: Compatible, app: App) -> Executing:
     """Carry out `ls`, `rm` or `du` in an instance, also while it is stopped."""

@@ -49,17 +49,12 @@ _TAKEN: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _documented(model: type[ScheduledJobRequest] | type[ScheduledJobChange]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
-
-
 @router.post(
     "/commands/schedule_job/",
     summary="schedule a cloud copy",
     response_model=ScheduledJobMade,
-    responses={**_REFUSED, 409: {"model": Refusal}, **_TAKEN},
-    openapi_extra=_documented(ScheduledJobRequest),
+    responses={**_REFUSED, **_TAKEN},
+    openapi_extra=bodies.documented(ScheduledJobRequest),
 )
 @needs("instance_write", "api.instance.copy")
 async def create(request: Request, caller: Compatible, app: App) -> Any:
@@ -104,8 +99,8 @@ async def every(caller: Compatible, app: App) -> list[ScheduledJob]:
     "/commands/schedule_job/{job_id}/",
     summary="change a scheduled job",
     response_model=ScheduledJobMade,
-    responses={**_KNOWN, 409: {"model": Refusal}, **_TAKEN},
-    openapi_extra=_documented(ScheduledJobChange),
+    responses={**_KNOWN, **_TAKEN},
+    openapi_extra=bodies.documented(ScheduledJobChange),
 )
 @needs("instance_write", "api.schedule.change")
 async def change(job_id: str, request: Request, caller: Compatible, app: App) -> Any:

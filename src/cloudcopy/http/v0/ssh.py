@@ -13,8 +13,9 @@ from cloudcopy.domain.ssh import SshKey, SshKeyId, public_key
 from cloudcopy.http.callers import App, Compatible, needs
 from cloudcopy.http.v0 import bodies
 from cloudcopy.wire.v0 import Refusal
+from cloudcopy.wire.v0_instances import SshKeyRequest
 
-router = APIRouter(prefix="/api/v0", tags=["Accounts"], responses={400: {"model": Refusal}})
+router = APIRouter(prefix="/api/v0", tags=["SSH keys"], responses={400: {"model": Refusal}})
 
 FIELD = "ssh_key"
 
@@ -37,7 +38,7 @@ async def every(caller: Compatible, app: App) -> list[dict[str, Any]]:
     return [shown(each) for each in await ssh_keys.every(caller=caller, desk=app.ssh_keys)]
 
 
-@router.post("/ssh/", summary="create ssh-key")
+@router.post("/ssh/", summary="create ssh-key", openapi_extra=bodies.documented(SshKeyRequest))
 @needs("user_write", "api.ssh_key.change")
 async def create(request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Add a public key. Instances that are created from now on get it."""
@@ -46,7 +47,12 @@ async def create(request: Request, caller: Compatible, app: App) -> dict[str, An
     return {"success": True, "key": shown(made)}
 
 
-@router.put("/ssh/{key_id}/", summary="update ssh-key", responses={404: {"model": Refusal}})
+@router.put(
+    "/ssh/{key_id}/",
+    summary="update ssh-key",
+    responses={404: {"model": Refusal}},
+    openapi_extra=bodies.documented(SshKeyRequest),
+)
 @needs("user_write", "api.ssh_key.change")
 async def update(key_id: str, request: Request, caller: Compatible, app: App) -> dict[str, Any]:
     """Put another key in its place, also in the instances that have it."""
@@ -65,7 +71,10 @@ async def delete(key_id: str, caller: Compatible, app: App) -> dict[str, Any]:
 
 
 @router.post(
-    "/instances/{instance_id}/ssh/", summary="attach ssh", responses={404: {"model": Refusal}}
+    "/instances/{instance_id}/ssh/",
+    summary="attach ssh",
+    responses={404: {"model": Refusal}},
+    openapi_extra=bodies.documented(SshKeyRequest),
 )
 @needs("instance_write", "api.instance.change")
 async def attach(

@@ -10,7 +10,7 @@ from cloudcopy.wire import v1
 router = APIRouter(prefix="/v1/accounts", tags=["Accounts"])
 
 
-@router.post("", status_code=201, responses=PROBLEMS)
+@router.post("", summary="create an account", status_code=201, responses=PROBLEMS)
 @needs("team_write", "api.account.change", operator=True)
 async def create(body: v1.NewAccount, caller: Native, app: App) -> v1.CreatedAccount:
     """A new account, and a key to it that may do everything there, shown this once."""
@@ -22,7 +22,7 @@ async def create(body: v1.NewAccount, caller: Native, app: App) -> v1.CreatedAcc
     )
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list accounts", responses=PROBLEMS)
 @needs("team_read", "api.account.show", operator=True)
 async def every(caller: Native, app: App) -> v1.AccountPage:
     """All accounts of this server, oldest first."""

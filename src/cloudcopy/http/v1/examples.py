@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from fastapi.openapi.models import Example
 
+from cloudcopy.http.v0.examples import PUBLIC_KEY
+
 _SIDES: Final[dict[str, Any]] = {
     "instance": "box",
     "connection": "lab",
@@ -76,7 +78,7 @@ NEW_INSTANCE: Final = _named(
         {
             "offer": 10000001,
             "label": "trainer",
-            "onstart": "python3 -m http.server 8000",
+            "onstart": "echo ready",
             "env": {"SEED": "1"},
         },
     ),
@@ -89,7 +91,7 @@ ASK_LOGS: Final = _named(
 )
 ASK_EXECUTE: Final = _named(list=("List files", {"command": "ls -l workspace"}))
 NEW_SSH_KEY: Final = _named(
-    key=("A public key", {"public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA… me@here"}),
+    key=("A public key", {"public_key": f"{PUBLIC_KEY} me@here"}),
 )
 
 TRANSFER: Final[dict[str, Any]] = {

@@ -17,10 +17,10 @@ from cloudcopy.http.v1 import examples, views
 from cloudcopy.http.v1.transfers import PROBLEMS
 from cloudcopy.wire import v1
 
-router = APIRouter(prefix="/v1", tags=["Instances"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 
-@router.get("/offers")
+@router.get("/offers", tags=["Offers"], summary="list offers")
 @needs("instance_read", "api.offer.show")
 async def offered(caller: Native, app: App) -> v1.OfferPage:
     """Machines of the account on which instances can be created now."""
@@ -28,7 +28,7 @@ async def offered(caller: Native, app: App) -> v1.OfferPage:
     return v1.OfferPage(data=[views.offer(each) for each in found])
 
 
-@router.post("/instances", status_code=201)
+@router.post("/instances", tags=["Instances"], summary="create an instance", status_code=201)
 @needs("instance_write", "api.instance.create")
 async def create(
     body: Annotated[v1.NewInstance, Body(openapi_examples=examples.NEW_INSTANCE)],
@@ -51,7 +51,7 @@ async def create(
     return await _shown(made.id, caller, app)
 
 
-@router.patch("/instances/{instance_id}")
+@router.patch("/instances/{instance_id}", tags=["Instances"], summary="label an instance")
 @needs("instance_write", "api.instance.change")
 async def change(
     instance_id: Id,
@@ -65,7 +65,12 @@ async def change(
     return await _shown(id, caller, app)
 
 
-@router.post("/instances/{instance_id}/start", status_code=202)
+@router.post(
+    "/instances/{instance_id}/start",
+    tags=["Instances"],
+    summary="start an instance",
+    status_code=202,
+)
 @needs("instance_write", "api.instance.change")
 async def start(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Want it running. Doing it twice is the same as once."""
@@ -74,7 +79,9 @@ async def start(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     return await _shown(id, caller, app)
 
 
-@router.post("/instances/{instance_id}/stop", status_code=202)
+@router.post(
+    "/instances/{instance_id}/stop", tags=["Instances"], summary="stop an instance", status_code=202
+)
 @needs("instance_write", "api.instance.change")
 async def stop(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Want it stopped, with all it holds. Doing it twice is the same as once."""
@@ -83,7 +90,12 @@ async def stop(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     return await _shown(id, caller, app)
 
 
-@router.post("/instances/{instance_id}/reboot", status_code=202)
+@router.post(
+    "/instances/{instance_id}/reboot",
+    tags=["Instances"],
+    summary="reboot an instance",
+    status_code=202,
+)
 @needs("instance_write", "api.instance.change")
 async def reboot(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     """Stop and start it."""
@@ -92,14 +104,21 @@ async def reboot(instance_id: Id, caller: Native, app: App) -> v1.InstanceView:
     return await _shown(id, caller, app)
 
 
-@router.delete("/instances/{instance_id}", status_code=204)
+@router.delete(
+    "/instances/{instance_id}", tags=["Instances"], summary="destroy an instance", status_code=204
+)
 @needs("instance_write", "api.instance.destroy")
 async def destroy(instance_id: Id, caller: Native, app: App) -> None:
     """Stop its copies, and remove it with all it holds."""
     await instances.destroy([InstanceId(instance_id)], caller=caller, desk=app.instances)
 
 
-@router.post("/instances/{instance_id}/logs", status_code=202)
+@router.post(
+    "/instances/{instance_id}/logs",
+    tags=["Instances"],
+    summary="ask for the log of an instance",
+    status_code=202,
+)
 @needs("instance_read", "api.instance.request_logs")
 async def logs(
     instance_id: Id,
@@ -119,7 +138,12 @@ async def logs(
     return _answer(asked, None)
 
 
-@router.post("/instances/{instance_id}/execute", status_code=202)
+@router.post(
+    "/instances/{instance_id}/execute",
+    tags=["Instances"],
+    summary="run ls, rm or du in an instance",
+    status_code=202,
+)
 @needs("instance_write", "api.instance.command")
 async def execute(
     instance_id: Id,
@@ -134,7 +158,11 @@ async def execute(
     return _answer(asked, None)
 
 
-@router.get("/instances/{instance_id}/answers/{answer_id}")
+@router.get(
+    "/instances/{instance_id}/answers/{answer_id}",
+    tags=["Instances"],
+    summary="read the answer of an instance",
+)
 @needs("instance_read", "api.instance.request_logs")
 async def answer(instance_id: Id, answer_id: str, caller: Native, app: App) -> v1.AnswerView:
     """What the machine has answered; kept for an hour."""
@@ -144,7 +172,9 @@ async def answer(instance_id: Id, answer_id: str, caller: Native, app: App) -> v
     return _answer(found, text)
 
 
-@router.get("/instances/{instance_id}/ssh-keys")
+@router.get(
+    "/instances/{instance_id}/ssh-keys", tags=["Instances"], summary="list SSH keys of an instance"
+)
 @needs("instance_read", "api.instance.show")
 async def attached(instance_id: Id, caller: Native, app: App) -> v1.SshKeyPage:
     """The SSH keys in an instance."""
@@ -152,7 +182,12 @@ async def attached(instance_id: Id, caller: Native, app: App) -> v1.SshKeyPage:
     return _keys(await app.reads.keys_of(seen.instance.id))
 
 
-@router.post("/instances/{instance_id}/ssh-keys", status_code=201)
+@router.post(
+    "/instances/{instance_id}/ssh-keys",
+    tags=["Instances"],
+    summary="add an SSH key to an instance",
+    status_code=201,
+)
 @needs("instance_write", "api.instance.change")
 async def attach(
     instance_id: Id,
@@ -166,7 +201,12 @@ async def attach(
     return _key(await instances.attach(id, line, caller=caller, desk=app.instances))
 
 
-@router.delete("/instances/{instance_id}/ssh-keys/{key_id}", status_code=204)
+@router.delete(
+    "/instances/{instance_id}/ssh-keys/{key_id}",
+    tags=["Instances"],
+    summary="take an SSH key out of an instance",
+    status_code=204,
+)
 @needs("instance_write", "api.instance.change")
 async def detach(instance_id: Id, key_id: Id, caller: Native, app: App) -> None:
     """Take an SSH key out of an instance. The account keeps it."""
@@ -174,14 +214,14 @@ async def detach(instance_id: Id, key_id: Id, caller: Native, app: App) -> None:
     await instances.detach(id, SshKeyId(key_id), caller=caller, desk=app.instances)
 
 
-@router.get("/ssh-keys", tags=["Keys"])
+@router.get("/ssh-keys", summary="list SSH keys", tags=["SSH keys"])
 @needs("user_read", "api.ssh_key.show")
 async def every_key(caller: Native, app: App) -> v1.SshKeyPage:
     """The account's SSH keys: an instance that is created gets them all."""
     return _keys(await ssh_keys.every(caller=caller, desk=app.ssh_keys))
 
 
-@router.post("/ssh-keys", status_code=201, tags=["Keys"])
+@router.post("/ssh-keys", summary="add an SSH key", status_code=201, tags=["SSH keys"])
 @needs("user_write", "api.ssh_key.change")
 async def add_key(
     body: Annotated[v1.NewSshKey, Body(openapi_examples=examples.NEW_SSH_KEY)],
@@ -193,7 +233,9 @@ async def add_key(
     return _key(made)
 
 
-@router.delete("/ssh-keys/{key_id}", status_code=204, tags=["Keys"])
+@router.delete(
+    "/ssh-keys/{key_id}", summary="remove an SSH key", status_code=204, tags=["SSH keys"]
+)
 @needs("user_write", "api.ssh_key.change")
 async def remove_key(key_id: Id, caller: Native, app: App) -> None:
     """Take an SSH key from the account. Instances that have it keep it."""

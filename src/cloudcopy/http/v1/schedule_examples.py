@@ -28,7 +28,7 @@ NEW: Final = {
             "catch_up": "once",
             "overlap": "queue",
             "jitter_seconds": 300,
-            "end_at": "2027-01-01T00:00:00Z",
+            "end_at": "2099-01-01T00:00:00Z",
         },
     ),
 }

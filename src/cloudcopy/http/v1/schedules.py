@@ -21,7 +21,12 @@ from cloudcopy.wire import v1
 router = APIRouter(prefix="/v1/schedules", tags=["Schedules"])
 
 
-@router.post("", status_code=201, responses=shows(201, schedule_examples.SCHEDULE))
+@router.post(
+    "",
+    summary="create a schedule",
+    status_code=201,
+    responses=shows(201, schedule_examples.SCHEDULE),
+)
 @needs("instance_write", "api.instance.copy")
 async def create(
     body: Annotated[v1.NewSchedule, Body(openapi_examples=schedule_examples.NEW)],
@@ -51,7 +56,7 @@ async def create(
     return await _shown(made.id, caller, app)
 
 
-@router.get("", responses=PROBLEMS)
+@router.get("", summary="list schedules", responses=PROBLEMS)
 @needs("instance_read", "api.schedule.show")
 async def every(caller: Native, app: App) -> v1.SchedulePage:
     """All schedules of the account, newest first."""
@@ -59,14 +64,18 @@ async def every(caller: Native, app: App) -> v1.SchedulePage:
     return v1.SchedulePage(data=[_view(each) for each in found])
 
 
-@router.get("/{schedule_id}", responses=shows(200, schedule_examples.SCHEDULE))
+@router.get(
+    "/{schedule_id}", summary="show a schedule", responses=shows(200, schedule_examples.SCHEDULE)
+)
 @needs("instance_read", "api.schedule.show")
 async def one(schedule_id: Id, caller: Native, app: App) -> v1.ScheduleView:
     """One schedule with its next five slots and its last thirty runs."""
     return await _shown(ScheduleId(schedule_id), caller, app)
 
 
-@router.patch("/{schedule_id}", responses=shows(200, schedule_examples.SCHEDULE))
+@router.patch(
+    "/{schedule_id}", summary="change a schedule", responses=shows(200, schedule_examples.SCHEDULE)
+)
 @needs("instance_write", "api.schedule.change")
 async def change(
     schedule_id: Id,
@@ -100,7 +109,11 @@ def _edited(was: Schedule, body: v1.ChangeSchedule) -> Schedule:
     )
 
 
-@router.post("/{schedule_id}/pause", responses=shows(200, schedule_examples.SCHEDULE))
+@router.post(
+    "/{schedule_id}/pause",
+    summary="pause a schedule",
+    responses=shows(200, schedule_examples.SCHEDULE),
+)
 @needs("instance_write", "api.schedule.change")
 async def pause(schedule_id: Id, caller: Native, app: App) -> v1.ScheduleView:
     """Run no slot until it is resumed. A transfer that runs goes on."""
@@ -109,7 +122,11 @@ async def pause(schedule_id: Id, caller: Native, app: App) -> v1.ScheduleView:
     return await _shown(id, caller, app)
 
 
-@router.post("/{schedule_id}/resume", responses=shows(200, schedule_examples.SCHEDULE))
+@router.post(
+    "/{schedule_id}/resume",
+    summary="resume a schedule",
+    responses=shows(200, schedule_examples.SCHEDULE),
+)
 @needs("instance_write", "api.schedule.change")
 async def resume(schedule_id: Id, caller: Native, app: App) -> v1.ScheduleView:
     """Go on with the next slot. Its failures are forgotten; it runs with your key from now on."""
@@ -118,7 +135,12 @@ async def resume(schedule_id: Id, caller: Native, app: App) -> v1.ScheduleView:
     return await _shown(id, caller, app)
 
 
-@router.post("/{schedule_id}/run", status_code=202, responses=shows(202, schedule_examples.RUN))
+@router.post(
+    "/{schedule_id}/run",
+    summary="run a schedule now",
+    status_code=202,
+    responses=shows(202, schedule_examples.RUN),
+)
 @needs("instance_write", "api.instance.copy")
 async def run(schedule_id: Id, caller: Native, app: App) -> v1.RunView:
     """Run it once, now, also while it is paused. Its slots stay as they are."""
@@ -126,7 +148,7 @@ async def run(schedule_id: Id, caller: Native, app: App) -> v1.RunView:
     return _run(await schedules.run_now(id, caller=caller, desk=app.schedules))
 
 
-@router.delete("/{schedule_id}", status_code=204, responses=PROBLEMS)
+@router.delete("/{schedule_id}", summary="delete a schedule", status_code=204, responses=PROBLEMS)
 @needs("instance_write", "api.schedule.change")
 async def remove(schedule_id: Id, caller: Native, app: App) -> None:
     """Forget it and its history. Transfers that it made stay, and go on."""

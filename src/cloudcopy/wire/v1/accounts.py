@@ -21,7 +21,7 @@ class AccountView(View):
 
 class AccountPage(View):
     data: list[AccountView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class CreatedAccount(AccountView):

@@ -27,7 +27,7 @@ class OfferView(View):
 
 class OfferPage(View):
     data: list[OfferView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 class NewInstance(Body):
@@ -79,4 +79,4 @@ class SshKeyView(View):
 
 class SshKeyPage(View):
     data: list[SshKeyView]
-    next_cursor: None = None
+    next_cursor: str | None = None

@@ -114,4 +114,4 @@ class ScheduleView(View):
 
 class SchedulePage(View):
     data: list[ScheduleView]
-    next_cursor: None = None
+    next_cursor: str | None = None
