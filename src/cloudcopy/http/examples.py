@@ -226,6 +226,7 @@ BY_MODEL: Final[Mapping[str, Any]] = {
     "GivenUp": {"ended": 2},
     "InstancePage": {"data": [_INSTANCE], "next_cursor": None},
     "InstanceView": _INSTANCE,
+    "Invite": {"account": 1},
     "JoinToken": {"token": "ccj_...", "expires_at": "2026-01-15T10:30:00Z"},
     "KeyPage": {"data": [_KEY], "next_cursor": None},
     "MachinePage": {"data": [_MACHINE], "next_cursor": None},
