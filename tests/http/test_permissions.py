@@ -34,6 +34,7 @@ OPEN = {
     "GET /v1/receipt-key",
     "POST /v1/machines/enrol",
     "WS /v1/agent",
+    "WS /v1/relay",
 }
 
 

@@ -30,6 +30,7 @@ async def test_a_schedule_is_made_with_all_that_was_asked_for(server: Scripted, 
     assert server.seen[0].body == {
         "instance": "here",
         "connection": "my-s3",
+        "source_instance": None,
         "direction": "cloud_to_instance",
         "src": "bucket/data",
         "dst": "/data",
