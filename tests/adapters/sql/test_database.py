@@ -115,6 +115,34 @@ async def test_writers_cancelled_at_any_point_never_block_the_others(database: D
     assert await name(database) == "last"
 
 
+async def test_a_writer_cancelled_over_rows_that_come_back_leaves_no_lock_behind(
+    path: Path,
+) -> None:
+    kept: list[BaseException] = []  # as a log or a group of errors keeps them, with their frames
+
+    async def write() -> None:
+        try:
+            async with database.write() as connection:
+                await connection.execute(RENAME.values(name="x").returning(accounts))
+                await connection.execute(RENAME.values(name="y").returning(accounts))
+        except asyncio.CancelledError as error:
+            kept.append(error)
+            raise
+
+    async with open_database(path, busy_seconds=0.2) as database:
+        for step in range(200):
+            writing = asyncio.create_task(write())
+            await asyncio.wait({writing}, timeout=step % 40 * 0.0001)
+            writing.cancel()
+            await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            async with database.write() as connection:
+                await connection.execute(RENAME.values(name="free"))
+        assert len(kept) > 20
+        assert await name(database) == "free"
+
+
 async def test_a_database_that_stays_locked_is_unavailable(path: Path) -> None:
     async with open_database(path, busy_seconds=0.05) as database:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudcopy.adapters.sql import rows
@@ -50,20 +49,13 @@ class SqlConnections:
             )
             .returning(connections)
         )
-        try:
-            async with self._connection.begin_nested():
-                return rows.connection((await self._connection.execute(adding)).mappings().one())
-        except IntegrityError as error:
-            if not await self._taken(account, name):
-                raise
+        if await self.named(name, account=account) is not None:  # nobody else writes meanwhile
             raise Conflict(
                 f"There is a connection named {name} already.",
                 code="name_taken",
                 next=("Choose another name, or remove that connection first.",),
-            ) from error
-
-    async def _taken(self, account: AccountId, name: str) -> bool:
-        return await self.named(name, account=account) is not None
+            )
+        return rows.connection((await self._connection.execute(adding)).mappings().one())
 
     async def seal(self, id: ConnectionId, sealed: Sealed) -> None:
         c = connections.c

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from cloudcopy.adapters.sql.whole import WholeConnection, whole
 from cloudcopy.domain.errors import Unavailable
 
 BUSY_SECONDS: Final = 5.0  # how long to wait for another process's write
@@ -55,15 +56,27 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that holds the only right to write, from its beginning.
 
-        Commits on a clean exit; rolls back on any exception, cancellation included.
+        Commits on a clean exit; rolls back on any exception, cancellation included. One that
+        is cancelled while it commits has committed.
 
         Raises:
             Unavailable: the database cannot be reached or stayed locked.
         """
         async with self._turn:
             with _translated():
-                async with self._writes.begin() as connection:
-                    yield connection
+                connection = WholeConnection(self._writes)
+                try:
+                    await whole(connection.start())
+                    transaction = connection.begin()
+                    await whole(transaction.start())
+                    try:
+                        yield connection
+                    except BaseException:
+                        await whole(transaction.rollback())
+                        raise
+                    await whole(transaction.commit())
+                finally:
+                    await whole(connection.close())
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -73,7 +86,7 @@ class Database:
             Unavailable: the database cannot be reached, or no connection came free.
         """
         with _translated():
-            async with self._reads.connect() as connection:
+            async with WholeConnection(self._reads) as connection:
                 yield connection
 
 
