@@ -115,7 +115,7 @@ async def test_writers_cancelled_at_any_point_never_block_the_others(database: D
     assert await name(database) == "last"
 
 
-async def test_a_writer_cancelled_over_rows_that_come_back_leaves_no_lock_behind(
+async def test_a_writer_cancelled_over_rows_leaves_no_lock_behind(
     path: Path,
 ) -> None:
     kept: list[BaseException] = []  # as a log or a group of errors keeps them, with their frames
