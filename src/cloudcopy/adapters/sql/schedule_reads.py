@@ -55,6 +55,10 @@ class SqlScheduleReads:
         query = RUNS.where(_r.schedule == id).order_by(_r.slot.desc()).limit(limit)
         return [_run(row) for row in await self._all(query)]
 
+    async def run(self, id: ScheduleId, slot: datetime) -> RunSeen | None:
+        found = await self._all(RUNS.where(_r.schedule == id, _r.slot == slot))
+        return _run(found[0]) if found else None
+
     async def due(self, now: datetime) -> Sequence[ScheduleId]:
         waiting = select(_r.schedule).where(_r.outcome == Outcome.WAITING.value)
         query = (
