@@ -188,7 +188,7 @@ def revoke(
     *,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """Make an API key useless from now on."""
+    """Make an API key useless from now on, and those that were made with it."""
 
     async def work(session: Session) -> int:
         await session.client.keys.revoke(id)
