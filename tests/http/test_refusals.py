@@ -140,6 +140,8 @@ async def test_a_wrong_or_missing_key_is_401_in_words(
         ("GET", "/api/v1/instances/?limit=x", 400),
         ("GET", "/api/v1/instances/?select_filters=%7B", 400),
         ("GET", "/api/v0/instances/abc/", 400),
+        ("GET", "/api", 404),
+        ("POST", "http://server//api/v0/commands/rclone/", 404),
     ],
 )
 async def test_the_frameworks_own_refusals_have_the_same_shape(

@@ -134,6 +134,6 @@ class ScheduleReads(Protocol):
         slot was set by a clock that is ahead of `now`. In the order in which they are due."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the first slot of all is due."""
+    async def next_due(self, *, after: datetime | None = None) -> datetime | None:
+        """When the first slot of all is due; of those that are due later than `after`."""
         ...

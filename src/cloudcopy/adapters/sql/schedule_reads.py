@@ -74,8 +74,11 @@ class SqlScheduleReads:
         )
         return [ScheduleId(row[_s.id]) for row in await self._all(query)]
 
-    async def next_due(self) -> datetime | None:
-        found: datetime | None = (await self._all(select(func.min(_s.due_at).label("at"))))[0]["at"]
+    async def next_due(self, *, after: datetime | None = None) -> datetime | None:
+        query = select(func.min(_s.due_at).label("at"))
+        if after is not None:
+            query = query.where(_s.due_at > after)
+        found: datetime | None = (await self._all(query))[0]["at"]
         return found
 
     async def _all(self, query: Select[Any]) -> list[RowMapping]:
