@@ -126,6 +126,10 @@ async def test_a_key_that_may_not_approve_deletes_nothing_without_an_approval(pl
     body = {"approval": await approval(plane, deleting)}
     reply = await plane.ask("POST", f"/v1/plans/{deleting}/apply", body, headers=model)
     assert reply.status_code == 202, reply.text
+    await plane.report("failed", "the store is full")
+    again = f"/v1/transfers/{reply.json()['id']}/retry"
+    problem(await plane.ask("POST", again, headers=model), 403, "missing_permission")
+    assert (await plane.ask("POST", again)).status_code == 202
     copies["api.plan.approve"] = {}
     may = await person(plane, permissions={"api": writes})
     reply = await plane.ask("POST", f"/v1/plans/{one}/apply", {}, headers=may)

@@ -192,7 +192,7 @@ def revoke(
 
     async def work(session: Session) -> int:
         await session.client.keys.revoke(id)
-        session.terminal.say(f"Key {id} is revoked.")
+        session.terminal.say(f"Key {id} is revoked, and so is what was made with it.")
         return exits.DONE
 
     return Call(options, work)

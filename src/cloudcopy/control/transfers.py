@@ -163,7 +163,7 @@ async def apply(
         )
     deletions = made.result.deleted
     if deletions and not approved:
-        caller.asking(*APPROVES).must_reach(made.order.instance)
+        _must_approve(caller, made.order)
     mirror.guard(deletions, of=made.result.at_destination, confirmed=confirm_deletions)
     agreed = Agreed(
         plan=plan,
@@ -178,6 +178,11 @@ async def apply(
         idempotency_key=idempotency_key,
         bwlimit=bwlimit,
     )
+
+
+def _must_approve(caller: Caller, order: Order) -> None:
+    """Raises Forbidden: the caller's key may not approve plans of this instance."""
+    caller.asking(*APPROVES).must_reach(order.instance)
 
 
 async def cancel(id: TransferId, *, caller: Caller, desk: Desk) -> Transfer:
@@ -228,13 +233,16 @@ async def retry(
     Raises:
         NotFound: no such transfer.
         IllegalMove: it is still live, or it succeeded.
+        Forbidden: it carries out a plan that deletes something, and the caller's key could not
+            approve that; an approval is for one time.
         Conflict: ``nothing_failed``: there is no list of failed files to try again.
     """
-    if scope is Scope.FAILED:
-        was = (await desk.reads.transfer(id, account=caller.account)).transfer
-        caller.must_reach(was.order.instance)
-        if was.state.final:
-            await _must_name_what_failed(was, desk)
+    was = (await desk.reads.transfer(id, account=caller.account)).transfer
+    caller.must_reach(was.order.instance)
+    if was.order.agreed is not None and was.order.agreed.deletions:
+        _must_approve(caller, was.order)
+    if scope is Scope.FAILED and was.state.final:
+        await _must_name_what_failed(was, desk)
     event = Retried(desk.now(), desk.new_fence(), scope)
     return await _apply(id, event, caller=caller, desk=desk)
 
