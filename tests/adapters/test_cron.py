@@ -65,7 +65,13 @@ def test_what_cannot_be_read_is_refused_with_an_example(text: str):
     assert "0 3 * * *" in refused.value.next[0]
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "a" * 5000])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "a" * 5000),
+        *("localtime", "posixrules", "right/UTC", "posix/UTC"),
+    ],
+)
 def test_a_zone_that_is_not_known_is_refused(zone: str):
     with pytest.raises(Invalid) as refused:
         read_cron("0 3 * * *", zone)

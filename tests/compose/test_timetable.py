@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cloudcopy.compose import timetable
+from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.schedule import NextAfter
 from cloudcopy.ports.clock import Clock
 from tests.http.conftest import Plane, plane
@@ -74,6 +75,49 @@ async def test_a_defect_in_one_schedule_does_not_end_it(plane: Plane, kept: None
     plane.services.schedules.wake()
     assert (await first_run(plane, id))["outcome"] == "accepted"
     assert len(defects) > 1
+
+
+class Broken(dict[str, type[Exception]]):
+    """What reading a cron line in a zone raises, by zone."""
+
+    def into(self, plane: Plane) -> None:
+        read = plane.services.schedules.read_cron
+
+        def reading(cron: str, zone: str) -> NextAfter:
+            if zone in self:
+                raise self[zone]("cannot be read now")
+            return read(cron, zone)
+
+        object.__setattr__(plane.services.schedules, "read_cron", reading)
+
+
+@pytest.mark.parametrize(
+    ("defect", "sleep"),
+    [(RuntimeError, timedelta(seconds=7)), (Unavailable, timetable.BUSY_SLEEP)],
+)
+async def test_one_that_cannot_be_run_delays_no_other(
+    plane: Plane, defect: type[Exception], sleep: timedelta
+):
+    broken = Broken()
+    broken.into(plane)
+    clock(plane, lambda: SLOT - timedelta(minutes=2))
+    bad = plane.native(cron="* * * * *", zone="Asia/Tokyo")
+    assert (await plane.ask("POST", "/v1/schedules", bad)).status_code == 201
+    good = plane.native(cron="0 0 1 1 *")
+    assert (await plane.ask("POST", "/v1/schedules", good)).status_code == 201
+    broken["Asia/Tokyo"] = defect
+    clock(plane, lambda: SLOT - timedelta(seconds=7))
+    assert await timetable._once(plane.services.schedules) == sleep
+
+
+async def test_a_database_that_is_busy_is_tried_again_soon(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+):
+    async def busy(self: object, now: datetime) -> list[int]:
+        raise Unavailable("the database is locked")
+
+    monkeypatch.setattr(type(plane.services.schedules.reads), "due", busy)
+    assert await timetable._once(plane.services.schedules) == timetable.BUSY_SLEEP
 
 
 async def test_an_alarm_that_was_rung_before_it_is_waited_for_is_kept_once():

@@ -192,6 +192,29 @@ async def test_keys_are_listed_changed_removed_attached_and_detached(plane: Plan
     assert [each.keys for each in await host.wanted()] == [[]]
 
 
+async def test_a_key_for_one_instance_puts_no_new_ssh_key_into_others(plane: Plane, host: Hosted):
+    id = await host.create()
+    change = {"api.instance.change": {"constraints": {"id": {"eq": id}}}}
+    body = {"name": "one", "permissions": {"api": {"instance_write": change}}}
+    made = (await plane.ask("POST", "/v1/keys", body)).json()
+    limited = {"Authorization": f"Bearer {made['key']}"}
+    for path, field in (
+        (f"{INSTANCES}{id}/ssh/", "ssh_key"),
+        (f"/v1/instances/{id}/ssh-keys", "public_key"),
+    ):
+        reply = await plane.ask("POST", path, {field: KEY}, headers=limited)
+        assert reply.status_code == 403, reply.text
+        assert "user_write" in reply.text
+    assert (await plane.ask("GET", "/api/v0/ssh/")).json() == []
+    await host.create()
+    assert [each.keys for each in await host.wanted()] == [[], []]
+
+    await plane.ask("POST", "/api/v0/ssh/", {"ssh_key": KEY})
+    known = await plane.ask("POST", f"{INSTANCES}{id}/ssh/", {"ssh_key": KEY}, headers=limited)
+    assert known.json()["success"]
+    assert [each.keys for each in await host.wanted()] == [[KEY], []]
+
+
 async def test_keys_that_are_none_are_refused(plane: Plane, host: Hosted):
     id = await host.create()
     for path in ("/api/v0/ssh/", f"{INSTANCES}{id}/ssh/"):

@@ -243,3 +243,34 @@ async def test_a_stream_ends_when_another_process_revoked_its_key(served: Served
             await store.keys.revoke(caller.key, account=caller.account, at=plane.services.now())
         plane.services.bus.moved(TransferId(id))
         assert await it.next() is None
+
+
+async def test_revoking_a_key_revokes_those_that_were_made_with_it(plane: Plane):
+    async def made(name: str, maker: dict[str, str]) -> tuple[str, dict[str, str]]:
+        told = (await plane.ask("POST", "/v1/keys", {"name": name}, headers=maker)).json()
+        return told["id"], {"Authorization": f"Bearer {told['key']}"}
+
+    async def good(key: dict[str, str]) -> bool:
+        return (await plane.ask("GET", "/v1/keys", headers=key)).status_code == 200
+
+    parent, parents = await made("parent", plane.auth)
+    _, child = await made("child", parents)
+    _, grandchild = await made("grandchild", child)
+    _, beside = await made("beside", plane.auth)
+    assert (await plane.ask("DELETE", f"/v1/keys/{parent}")).status_code == 204
+    keys_now = [await good(each) for each in (parents, child, grandchild, beside, plane.auth)]
+    assert keys_now == [False, False, False, True, True]
+
+
+async def test_a_key_is_replaced_by_the_one_that_revokes_it(plane: Plane):
+    async def made(name: str, maker: dict[str, str]) -> dict[str, str]:
+        told = (await plane.ask("POST", KEYS, {"name": name}, headers=maker)).json()
+        return {"Authorization": f"Bearer {told['key']}"}
+
+    successor = await made("successor", plane.auth)
+    kept = await made("kept", successor)
+    gone = await made("gone", plane.auth)
+    told = (await plane.ask("DELETE", f"{KEYS}1/", headers=successor)).json()
+    assert told["msg"].endswith("is deleted, and so are the keys that were made with it.")
+    asked = [await plane.ask("GET", KEYS, headers=each) for each in (successor, kept, gone)]
+    assert [each.status_code for each in asked] == [200, 200, 401]

@@ -133,7 +133,16 @@ async def test_a_lone_surrogate_is_refused_in_words(plane: Plane):
     order = plane.native(instance="X")
     raw = json.dumps(order).replace('"X"', '"\\ud800"').encode()
     reply = await plane.client.post("/v1/transfers", content=raw, headers=headers)
-    assert reply.status_code in (404, 422)
+    assert "surrogate" in problem(reply, 422, "invalid")["detail"]
+    for path, raw in (
+        ("/v1/instances", b'{"offer": 1001, "args": ["\\ud800"]}'),
+        ("/v1/instances", b'{"offer": 1001, "env": {"A": "\\ud800"}}'),
+        ("/v1/instances/101/logs", b'{"filter": "\\ud800"}'),
+        ("/v1/keys", b'{"name": "\\ud800"}'),
+        ("/v1/keys", b'{"name": "x", "permissions": {"\\ud800": 1}}'),
+    ):
+        reply = await plane.client.post(path, content=raw, headers=headers)
+        assert "surrogate" in problem(reply, 422, "invalid")["detail"], path
 
 
 @pytest.mark.parametrize(

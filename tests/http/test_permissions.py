@@ -10,6 +10,7 @@ import pytest
 from starlette.routing import Route, WebSocketRoute
 
 from cloudcopy.domain.permissions import Category
+from cloudcopy.domain.progress import Digests
 from cloudcopy.http.callers import Native, Need, need_of, needs
 from tests.http.conftest import Plane
 from tests.http.test_native import problem
@@ -256,3 +257,26 @@ async def test_a_key_that_cannot_be_made_is_refused(
 ):
     problem(await plane.ask("POST", "/v1/keys", {"name": "x", **fields}), 422, code)
     assert len((await plane.ask("GET", "/v1/keys")).json()["data"]) == 1
+
+
+async def test_a_limited_key_learns_nothing_of_another_instances_transfers(plane: Plane):
+    plan = (await plane.ask("POST", "/v1/plans", plane.native(mode="mirror"))).json()["id"]
+    counts = {"found": 1, "copied": 1, "at_destination": 1}
+    digests = Digests(source="a" * 64, destination="b" * 64)
+    await plane.report("succeeded", digests=digests, **counts)
+    applied = (await plane.ask("POST", f"/v1/plans/{plan}/apply", {})).json()["id"]
+    await plane.report("started")
+    other = {"instance_write": here(plane.instance + 1)}
+    key = await limited(plane, api=other)
+    told = problem(
+        await key.ask("POST", f"/v1/transfers/{applied}/pause"), 403, "missing_permission"
+    )
+    assert "carrying out" not in told["detail"]
+
+    once = plane.auth | {"Idempotency-Key": "nightly"}
+    mine = await plane.ask("POST", "/v1/transfers", plane.native(), headers=once)
+    once["Authorization"] = f"Bearer {key.key}"
+    order = plane.native(instance="other")
+    reply = await plane.ask("POST", "/v1/transfers", order, headers=once)
+    told = problem(reply, 409, "idempotency_key_reused")
+    assert mine.json()["id"] not in str(told)

@@ -65,6 +65,41 @@ async def test_a_body_that_is_no_json_object_is_400(plane: Plane, raw: bytes):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "raw", "place"),
+    [
+        ("POST", COPY, rb'{"src": "/a\ud800"}', "src"),
+        ("PUT", "/api/v0/asks/1001/", rb'{"args": ["\ud800"]}', "args"),
+        ("PUT", "/api/v0/asks/1001/", rb'{"env": {"A": "\udfff"}}', "env.A"),
+        ("PUT", "/api/v0/asks/1001/", rb'{"env": {"\ud800": "a"}}', "env"),
+        ("PUT", "/api/v0/instances/request_logs/101/", rb'{"filter": "\ud800"}', "filter"),
+        ("POST", "/api/v0/ssh/", b'{"ssh_key": "\xed\xa0\x80"}', "ssh_key"),
+    ],
+)
+async def test_half_a_character_is_refused_before_anything_looks_at_it(
+    plane: Plane, method: str, path: str, raw: bytes, place: str
+):
+    told = refused(await plane.client.request(method, path, content=raw, headers=plane.auth), 400)
+    assert told["error"] == "bad_text"
+    assert told["msg"].startswith(f"{place}: holds half of a surrogate pair")
+
+
+async def test_a_whole_character_outside_the_first_plane_is_taken(plane: Plane):
+    raw = rb'{"name": "\ud83e\udd84"}'
+    made = await plane.client.post("/api/v0/auth/apikeys/", content=raw, headers=plane.auth)
+    assert made.status_code == 200, made.text
+
+
+@pytest.mark.parametrize("limit", [b"NaN", b"Infinity", b'"nan"', b"1" + b"0" * 400, b"-1"])
+async def test_a_limit_that_is_no_number_is_refused(plane: Plane, limit: bytes):
+    for method, path, raw in (
+        ("POST", "/api/v0/bundles/", b'{"limit": %s}'),
+        ("PUT", "/api/v0/search/asks/", b'{"q": {"limit": %s}}'),
+    ):
+        reply = await plane.client.request(method, path, content=raw % limit, headers=plane.auth)
+        assert refused(reply, 400)["error"] == "bad_filter"
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
@@ -105,6 +140,8 @@ async def test_a_wrong_or_missing_key_is_401_in_words(
         ("GET", "/api/v1/instances/?limit=x", 400),
         ("GET", "/api/v1/instances/?select_filters=%7B", 400),
         ("GET", "/api/v0/instances/abc/", 400),
+        ("GET", "/api", 404),
+        ("POST", "http://server//api/v0/commands/rclone/", 404),
     ],
 )
 async def test_the_frameworks_own_refusals_have_the_same_shape(

@@ -188,11 +188,11 @@ def revoke(
     *,
     options: Options = NO_OPTIONS,
 ) -> Call:
-    """Make an API key useless from now on."""
+    """Make an API key useless from now on, and those that were made with it."""
 
     async def work(session: Session) -> int:
         await session.client.keys.revoke(id)
-        session.terminal.say(f"Key {id} is revoked.")
+        session.terminal.say(f"Key {id} is revoked, and so is what was made with it.")
         return exits.DONE
 
     return Call(options, work)

@@ -13,6 +13,7 @@ from cloudcopy.http.services import Services
 log = structlog.get_logger()
 
 LONGEST_SLEEP: Final = timedelta(seconds=20)  # other servers' changes are seen within it
+BUSY_SLEEP: Final = timedelta(seconds=1)  # a locked database is free again within that
 SHORTEST_SLEEP: Final = timedelta(milliseconds=50)
 
 
@@ -46,15 +47,18 @@ async def _once(desk: slots.Desk) -> timedelta:
     """Run what is due; how long there is nothing to do."""
     try:
         trouble = await slots.run_due(desk=desk)
-        next_due = await desk.reads.next_due()
+        # What could not be run is due still: it waits for the next slot of another, or the longest.
+        next_due = await desk.reads.next_due(after=desk.now() if trouble else None)
     except Unavailable as error:
         log.warning("schedules could not be run", reason=str(error))
-        return LONGEST_SLEEP
+        return BUSY_SLEEP
     except Exception as error:
         log.error("schedules could not be run", exc_info=error)
         return LONGEST_SLEEP
     for id, why in trouble:
         log.error("a schedule could not be run", schedule=id, exc_info=why)
-    if next_due is None or trouble:
-        return LONGEST_SLEEP
-    return max(SHORTEST_SLEEP, min(LONGEST_SLEEP, next_due - desk.now()))
+    busy = any(isinstance(why, Unavailable) for _, why in trouble)
+    longest = BUSY_SLEEP if busy else LONGEST_SLEEP
+    if next_due is None:
+        return longest
+    return max(SHORTEST_SLEEP, min(longest, next_due - desk.now()))

@@ -2,10 +2,12 @@
 
 An approval is a text that only this control plane can make. It holds for one plan, with the
 deletions that the plan lists, for an hour, and once: the transfer that carries the plan out
-takes its place under an Idempotency-Key that is made from it. The key that made the plan gets
-none, so a program with a key of its own cannot approve what it asked for itself.
+takes its place under an Idempotency-Key that is made from it. It holds no longer than the key it
+was given with: revoking that takes it back. The key that made the plan gets none, so a program
+with a key of its own cannot approve what it asked for itself.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,7 +15,7 @@ from typing import Final
 from cloudcopy.control import transfers
 from cloudcopy.control.transfers import Desk
 from cloudcopy.domain.errors import Conflict, NotApproved
-from cloudcopy.domain.keys import Caller
+from cloudcopy.domain.keys import Caller, KeyId
 from cloudcopy.domain.order import TransferId, Verify, Work
 from cloudcopy.domain.transfer import State, Transfer
 from cloudcopy.ports.vault import Vault
@@ -23,6 +25,8 @@ PREFIX: Final = "cca"
 _PURPOSE: Final = "plan-approval"
 _ONCE: Final = "plan-approval-once"
 _PROOF_BYTES: Final = 24
+# One spelling only: no leading zeros, nothing behind the proof.
+_FORM: Final = re.compile(rf"{PREFIX}_([1-9][0-9]{{,11}})_([A-Za-z0-9]{{12}})_([0-9a-f]{{48}})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +48,11 @@ async def issue(plan: TransferId, *, caller: Caller, desk: Desk, vault: Vault) -
 
     Raises:
         NotFound: there is no such plan.
+        Forbidden: the caller's key is limited to other instances.
         Conflict: it has not succeeded (``plan_not_ready``), or the caller's own key made it
             (``own_plan``).
     """
-    made = (await desk.reads.transfer(plan, account=caller.account)).transfer
+    made = await _made(plan, caller, desk)
     if made.order.work is not Work.PLAN or made.state is not State.SUCCEEDED:
         raise Conflict(
             f"{plan} is no plan that has succeeded, so there is nothing to approve.",
@@ -68,7 +73,7 @@ async def issue(plan: TransferId, *, caller: Caller, desk: Desk, vault: Vault) -
     return Approval(
         plan=plan,
         deletions=_deletions(made),
-        text=f"{PREFIX}_{seconds}_{_proof(made, seconds, vault)}",
+        text=f"{PREFIX}_{seconds}_{caller.key}_{_proof(made, seconds, caller.key, vault)}",
         expires_at=expires,
     )
 
@@ -86,32 +91,45 @@ async def apply(
     """Carry out an approved plan. With the same approval again it is the same transfer.
 
     Raises:
-        NotApproved: the approval is not of this plan, expired, or made up.
-        NotFound, Conflict: as `transfers.apply`.
+        NotApproved: the approval is not of this plan, expired, made up, or of a revoked key.
+        NotFound, Forbidden, Conflict: as `transfers.apply`.
     """
-    made = (await desk.reads.transfer(plan, account=caller.account)).transfer
-    _check(made, approval, desk=desk, vault=vault)
+    made = await _made(plan, caller, desk)
+    seconds = await _expiry(made, approval, desk=desk, vault=vault)
+    # Made of what the approval says, and not of its text: that may have several spellings.
+    once = vault.digest(_ONCE, f"{made.account} {made.id} {made.attempt} {seconds}")
     return await transfers.apply(
         plan,
         caller=caller,
         desk=desk,
         confirm_deletions=_deletions(made),
+        approved=True,
         verify=verify,
         bwlimit=bwlimit,
-        idempotency_key=f"approval:{vault.digest(_ONCE, approval).hex()}",
+        idempotency_key=f"approval:{once.hex()}",
     )
 
 
-def _check(made: Transfer, approval: str, *, desk: Desk, vault: Vault) -> None:
-    prefix, _, rest = approval[:200].partition("_")
-    written, _, proof = rest.partition("_")
-    good = prefix == PREFIX and written.isascii() and written.isdigit() and proof.isascii()
-    seconds = int(written) if good else 0
-    right = vault.same(_proof(made, seconds, vault).encode(), proof.encode(errors="replace"))
-    if not (good and right):
+async def _made(plan: TransferId, caller: Caller, desk: Desk) -> Transfer:
+    """Raises NotFound; Forbidden where the caller's key is limited to other instances."""
+    made = (await desk.reads.transfer(plan, account=caller.account)).transfer
+    caller.must_reach(made.order.instance)
+    return made
+
+
+async def _expiry(made: Transfer, approval: str, *, desk: Desk, vault: Vault) -> int:
+    """Until when the approval of this plan holds, in seconds since 1970. Raises NotApproved."""
+    match = _FORM.fullmatch(approval)
+    seconds, key, proof = match.groups() if match else ("0", "", "")
+    right = _proof(made, int(seconds), KeyId(key), vault)
+    if not vault.same(right.encode(), proof.encode()):
         raise _refused(made, f"This is no approval of the plan {made.id}.")
-    if desk.now().timestamp() > seconds:
+    if desk.now().timestamp() > int(seconds):
         raise _refused(made, f"This approval of the plan {made.id} has expired.")
+    seen = await desk.reads.key(KeyId(key))
+    if seen is None or seen.key.revoked_at is not None:
+        raise _refused(made, f"The key that approved the plan {made.id} has been revoked since.")
+    return int(seconds)
 
 
 def _refused(made: Transfer, detail: str) -> NotApproved:
@@ -121,8 +139,8 @@ def _refused(made: Transfer, detail: str) -> NotApproved:
     )
 
 
-def _proof(made: Transfer, seconds: int, vault: Vault) -> str:
-    about = f"{made.account} {made.id} {made.attempt} {_deletions(made)} {seconds}"
+def _proof(made: Transfer, seconds: int, key: KeyId, vault: Vault) -> str:
+    about = f"{made.account} {made.id} {made.attempt} {_deletions(made)} {seconds} {key}"
     return vault.digest(_PURPOSE, about)[:_PROOF_BYTES].hex()
 
 

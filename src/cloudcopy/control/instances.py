@@ -11,7 +11,7 @@ from typing import Final
 from cloudcopy.control import stops
 from cloudcopy.control.status import silent
 from cloudcopy.domain import instance as rules
-from cloudcopy.domain.errors import Conflict, Invalid, NotFound
+from cloudcopy.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from cloudcopy.domain.instance import NewInstance
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import (
@@ -25,6 +25,7 @@ from cloudcopy.domain.machine import (
 )
 from cloudcopy.domain.offer import machine_of
 from cloudcopy.domain.order import TransferId, Work
+from cloudcopy.domain.permissions import Category
 from cloudcopy.domain.question import MAX_FILTER, MAX_TAIL, Command, Kind, Question, QuestionId
 from cloudcopy.domain.ssh import SshKey, SshKeyId
 from cloudcopy.ports.bus import Bus
@@ -185,16 +186,34 @@ async def _check_awake(store: Store, instance: Instance, desk: Desk) -> None:
 async def attach(id: InstanceId, public_key: str, *, caller: Caller, desk: Desk) -> SshKey:
     """Put a key into an instance; the account has it from then on. Idempotent.
 
+    What the account has goes into every later instance. So a caller who may not change the
+    account's keys can put in only those that it has.
+
     Raises:
         NotFound: the instance is not the caller's.
+        Forbidden: the account has not this key, and the caller may not add it.
         Conflict: it was announced, or the account has too many keys.
     """
     async with desk.open_store() as store:
         instance = _ours(await _of(caller, id, store))
+        known = await store.ssh_keys.all(caller.account)
+        if all(each.public_key != public_key for each in known):
+            _must_add_keys(caller)
         key = await store.ssh_keys.add(public_key, account=caller.account, at=desk.now())
         await store.instances.attach(id, [key.id])
     desk.bus.ring(instance.machine)
     return key
+
+
+def _must_add_keys(caller: Caller) -> None:
+    if caller.rights.permissions.allows(Category.USER_WRITE, "api.ssh_key.change"):
+        return
+    raise Forbidden(
+        "The account does not have this SSH key, and this API key may not add it: it has not the "
+        f"permission {Category.USER_WRITE} (api.ssh_key.change).",
+        code="missing_permission",
+        next=("Attach one that the account has, or add it first with a key that may.",),
+    )
 
 
 async def detach(id: InstanceId, key: SshKeyId, *, caller: Caller, desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """API keys: made, shown once, proven on every request, counted, revoked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -76,6 +77,7 @@ async def create(
 
     Raises:
         Invalid: the name is empty, too long or unprintable, or the expiry has passed.
+        Unauthenticated: the key that it is made with was revoked meanwhile.
     """
     checked_name(name)
     now = desk.now()
@@ -93,6 +95,9 @@ async def create(
         made_with=made_with,
     )
     async with desk.open_store() as store:
+        maker = await store.keys.get(made_with) if made_with else None
+        if maker is not None and maker.revoked_at is not None:
+            raise unknown_key()
         key = await store.keys.add(key)
     return key, written(id, secret)
 
@@ -170,15 +175,25 @@ async def still_good(caller: Caller, *, desk: Desk, look: bool) -> bool:
     return seen is not None and seen.key.revoked_at is None
 
 
-async def revoke(id: KeyId, *, caller: Caller, desk: Desk) -> None:
-    """Refuse the key from now on. Revoking twice is the same as once.
+async def revoke(id: KeyId, *, caller: Caller, desk: Desk) -> Sequence[KeyId]:
+    """Refuse the key from now on, and every key that was made with it, or with one of those:
+    whoever had a key that leaked may have made others. Revoking twice is the same as once.
+
+    The caller's own key stays, with what was made with it, where it was made with the one that
+    is revoked: so a key is replaced by its successor.
+
+    Returns:
+        All that are revoked now.
 
     Raises:
         NotFound: no such key.
     """
     async with desk.open_store() as store:
-        await store.keys.revoke(id, account=caller.account, at=desk.now())
-    desk.memory.revoked.add(id)
+        revoked = await store.keys.revoke(
+            id, account=caller.account, at=desk.now(), spared=caller.key
+        )
+    desk.memory.revoked.update(revoked)
+    return revoked
 
 
 async def numbered(number: int, *, caller: Caller, desk: Desk) -> Key:

@@ -212,14 +212,17 @@ async def run_now(id: ScheduleId, *, caller: Caller, desk: Desk) -> RunSeen:
                 code="schedule_running",
                 next=(f"Wait for it: cloudcopy transfer watch {live[-1]}",),
             )
+        await store.schedules.prune(id)  # before, so that the new one is there to be shown
         await slots.take(
             schedule, Arrived(now), now=now, desk=desk, store=store, hints=hints, manual=True
         )
         await slots.go_on(schedule, desk=desk, store=store, hints=hints)
     hints.give(desk)
     desk.wake()
-    runs = await desk.reads.runs(id, limit=RUNS_SHOWN)
-    return next(each for each in runs if each.run.slot == now)
+    seen = await desk.reads.run(id, now)
+    if seen is None:
+        raise slots.beaten(id)  # somebody removed the schedule meanwhile
+    return seen
 
 
 async def remove(id: ScheduleId, *, caller: Caller, desk: Desk) -> None:

@@ -22,6 +22,7 @@ from cloudcopy.domain.order import (
     Verify,
     Work,
 )
+from cloudcopy.domain.permissions import Category
 from cloudcopy.domain.transfer import (
     CancelRequested,
     Event,
@@ -40,6 +41,7 @@ from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import Once, OpenStore, Store
 
 NOT_IN_STORE: Final = "not_in_store"  # the kind of failure that `control.rechecks` finds
+APPROVES: Final = (Category.INSTANCE_WRITE, "api.plan.approve")
 MAX_IDEMPOTENCY_KEY: Final = 255  # bytes, as in the field's common practice
 
 
@@ -127,14 +129,21 @@ async def apply(
     caller: Caller,
     desk: Desk,
     confirm_deletions: int | None = None,
+    approved: bool = False,
     verify: Verify = Verify.HASH,
     bwlimit: str = "",
     idempotency_key: str | None = None,
 ) -> Transfer:
     """Accept a transfer that carries out a plan, and nothing but what it lists.
 
+    Args:
+        approved: Somebody who may approve the plan has done so. Otherwise the caller must be
+            such a one where it deletes anything.
+
     Raises:
         NotFound: there is no such plan.
+        Forbidden: it is of an instance that the caller's key does not reach, or it deletes
+            something and the key could not approve it.
         Conflict: it is not finished (``plan_not_ready``), or it deletes so much that this
             must be confirmed (``deletions_not_confirmed``).
     """
@@ -153,6 +162,8 @@ async def apply(
             next=(f"Wait for it: cloudcopy transfer watch {plan}",),
         )
     deletions = made.result.deleted
+    if deletions and not approved:
+        _must_approve(caller, made.order)
     mirror.guard(deletions, of=made.result.at_destination, confirmed=confirm_deletions)
     agreed = Agreed(
         plan=plan,
@@ -167,6 +178,11 @@ async def apply(
         idempotency_key=idempotency_key,
         bwlimit=bwlimit,
     )
+
+
+def _must_approve(caller: Caller, order: Order) -> None:
+    """Raises Forbidden: the caller's key may not approve plans of this instance."""
+    caller.asking(*APPROVES).must_reach(order.instance)
 
 
 async def cancel(id: TransferId, *, caller: Caller, desk: Desk) -> Transfer:
@@ -189,6 +205,7 @@ async def pause(id: TransferId, *, caller: Caller, desk: Desk) -> Transfer:
             part of it is done.
     """
     was = (await desk.reads.transfer(id, account=caller.account)).transfer
+    caller.must_reach(was.order.instance)
     if was.order.agreed is not None and was.state is State.RUNNING:
         raise Conflict(
             f"Transfer {id} is carrying out a plan, which cannot be done in parts.",
@@ -216,13 +233,16 @@ async def retry(
     Raises:
         NotFound: no such transfer.
         IllegalMove: it is still live, or it succeeded.
+        Forbidden: it carries out a plan that deletes something, and the caller's key could not
+            approve that; an approval is for one time.
         Conflict: ``nothing_failed``: there is no list of failed files to try again.
     """
-    if scope is Scope.FAILED:
-        was = (await desk.reads.transfer(id, account=caller.account)).transfer
-        caller.must_reach(was.order.instance)
-        if was.state.final:
-            await _must_name_what_failed(was, desk)
+    was = (await desk.reads.transfer(id, account=caller.account)).transfer
+    caller.must_reach(was.order.instance)
+    if was.order.agreed is not None and was.order.agreed.deletions:
+        _must_approve(caller, was.order)
+    if scope is Scope.FAILED and was.state.final:
+        await _must_name_what_failed(was, desk)
     event = Retried(desk.now(), desk.new_fence(), scope)
     return await _apply(id, event, caller=caller, desk=desk)
 

@@ -4,6 +4,7 @@ Memory is in MB throughout, as the compatible API has it: an RTX 4090 has a ``gp
 24564. Its clients multiply and divide by 1000, not by 1024, for display.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -126,13 +127,12 @@ def passes(value: Any, operator: str, wanted: Any) -> bool:
 
 
 def number(value: Any) -> float | None:
-    """A number, or the text of one."""
-    if isinstance(value, int | float):
-        return float(value)
+    """A number, or the text of one; None for NaN and what is larger than any float."""
     try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
+        found = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
         return None
+    return None if math.isnan(found) else found
 
 
 def _same(value: Any, wanted: Any) -> bool:
@@ -172,7 +172,7 @@ def _limited(found: list[Mapping[str, Any]], limit: Any) -> Sequence[Mapping[str
     if limit is None:
         return found
     count = number(limit)
-    if count is None or count < 0 or isinstance(limit, bool):
+    if count is None or not 0 <= count < math.inf or isinstance(limit, bool):
         raise _bad("limit", "must be a number above 0")
     return found[: int(min(count, 10_000))]
 

@@ -52,6 +52,12 @@ MAX_SHOWN: Final = 200  # characters of an address, or of a field's name
 MAX_DETAIL: Final = 2_000  # characters: what was sent is echoed only so far
 
 
+def compatible(path: str) -> bool:
+    """Whether what asks for this path is a client of the compatible API. A base address with a
+    slash too many, or with nothing behind it, is one's, too."""
+    return f"/{path.strip('/')}/".startswith(COMPATIBLE)
+
+
 def status_of(error: errors.CloudCopyError) -> int:
     """The status for `error`: the nearest ancestor in `STATUS` decides."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -150,7 +156,7 @@ def shaped(
 ) -> tuple[dict[str, Any], str]:
     """A refusal's body and its media type, in the shape of the surface that has `path`."""
     detail = detail[:MAX_DETAIL].encode(errors="replace").decode()  # no lone surrogate can be sent
-    if path.startswith(COMPATIBLE):
+    if compatible(path):
         msg = " ".join(_sentence(each) for each in (detail or "The request was refused", *next))
         return {"success": False, "error": code, "msg": msg}, "application/json"
     body = {
@@ -181,4 +187,4 @@ def _allowed(request: Request) -> str:
 
 
 def _compatible(request: Request) -> bool:
-    return request.url.path.startswith(COMPATIBLE)
+    return compatible(request.url.path)

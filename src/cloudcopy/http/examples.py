@@ -172,7 +172,7 @@ BY_MODEL: Final[Mapping[str, Any]] = {
     "Approval": {
         "plan": "t_01K6ZB0QWERTYV4X6Y8Z0A1B2C",
         "deletions": 12,
-        "approval": "cca_1768474800_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
+        "approval": "cca_1768474800_5fK2aPq9LmZx_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
         "expires_at": "2026-01-15T11:00:00Z",
     },
     "CloudCopyStarted": {

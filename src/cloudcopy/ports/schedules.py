@@ -81,8 +81,9 @@ class Schedules(Protocol):
         """Keep what becomes of a slot, once.
 
         Returns:
-            False when it was decided before, and nothing was written. Only a slot that was
-            missed can still be run: a clock that was ahead may have passed over it.
+            False when it was decided before, and nothing was written; also for a slot (not a
+            run by hand) that is older than all that `prune` keeps. Only a slot that was missed
+            can still be run: a clock that was ahead may have passed over it.
         """
         ...
 
@@ -104,7 +105,8 @@ class Schedules(Protocol):
         ...
 
     async def prune(self, id: ScheduleId) -> None:
-        """Forget its oldest runs beyond a bound that is far above what is shown."""
+        """Forget its oldest runs beyond a bound that is far above what is shown, but none that
+        waits or whose transfer is live."""
         ...
 
 
@@ -123,11 +125,15 @@ class ScheduleReads(Protocol):
         """The latest first. The caller has proven that the schedule is theirs."""
         ...
 
+    async def run(self, id: ScheduleId, slot: datetime) -> RunSeen | None:
+        """The run of one slot. The caller has proven that the schedule is theirs."""
+        ...
+
     async def due(self, now: datetime) -> Sequence[ScheduleId]:
         """Schedules that have something to do: the next slot is due, a run waits, or the next
         slot was set by a clock that is ahead of `now`. In the order in which they are due."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the first slot of all is due."""
+    async def next_due(self, *, after: datetime | None = None) -> datetime | None:
+        """When the first slot of all is due; of those that are due later than `after`."""
         ...

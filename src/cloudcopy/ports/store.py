@@ -197,8 +197,20 @@ class Keys(Protocol):
 
     async def get(self, id: KeyId) -> Key | None: ...
 
-    async def revoke(self, id: KeyId, *, account: AccountId, at: datetime) -> None:
-        """Idempotent. Raises NotFound."""
+    async def revoke(
+        self, id: KeyId, *, account: AccountId, at: datetime, spared: KeyId | None = None
+    ) -> Sequence[KeyId]:
+        """Revoke it, and every key that was made with it or with one of those. Idempotent.
+
+        Args:
+            spared: This one of those is left, with what was made with it.
+
+        Returns:
+            All that are revoked now, the key itself among them.
+
+        Raises:
+            NotFound: the account has no such key.
+        """
         ...
 
     async def used(self, when: Mapping[KeyId, datetime]) -> None:

@@ -55,7 +55,8 @@ class Keys:
         return await self._calls.post("/v1/keys", CreatedKey, body=body)
 
     async def revoke(self, id: str) -> None:
-        """Make a key useless from now on."""
+        """Make a key useless from now on, and those that were made with it, but not this
+        client's own."""
         if not (id.isascii() and id.isalnum()):  # it becomes a part of the path
             raise NotFound(404, "A key's id is 12 letters and digits.", code="no_such_key")
         await self._calls.delete(f"/v1/keys/{id}")

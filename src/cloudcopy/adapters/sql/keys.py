@@ -1,6 +1,6 @@
 """API keys within one transaction; see `ports.store.Keys`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -56,15 +56,27 @@ class SqlKeys:
         row = found.mappings().one_or_none()
         return None if row is None else rows.key(row)
 
-    async def revoke(self, id: KeyId, *, account: AccountId, at: datetime) -> None:
+    async def revoke(
+        self, id: KeyId, *, account: AccountId, at: datetime, spared: KeyId | None = None
+    ) -> Sequence[KeyId]:
         """The first time stays."""
+        line = select(_c.id).where(_c.id == id, _c.account == account).cte("line", recursive=True)
+        made = keys.alias("made")
+        line = line.union(
+            select(made.c.id)
+            .join(line, made.c.made_with == line.c.id)
+            .where(made.c.account == account, made.c.id != spared)
+        )
         revoked = await self._connection.execute(
             update(keys)
-            .where(_c.id == id, _c.account == account)
+            .where(_c.id.in_(select(line.c.id)))
             .values(revoked_at=func.coalesce(_c.revoked_at, at))
+            .returning(_c.id)
         )
-        if revoked.rowcount == 0:
+        found = [KeyId(each) for each in revoked.scalars()]
+        if not found:
             raise NotFound("key", id)
+        return found
 
     async def used(self, when: Mapping[KeyId, datetime]) -> None:
         if when:

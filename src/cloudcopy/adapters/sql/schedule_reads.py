@@ -55,6 +55,10 @@ class SqlScheduleReads:
         query = RUNS.where(_r.schedule == id).order_by(_r.slot.desc()).limit(limit)
         return [_run(row) for row in await self._all(query)]
 
+    async def run(self, id: ScheduleId, slot: datetime) -> RunSeen | None:
+        found = await self._all(RUNS.where(_r.schedule == id, _r.slot == slot))
+        return _run(found[0]) if found else None
+
     async def due(self, now: datetime) -> Sequence[ScheduleId]:
         waiting = select(_r.schedule).where(_r.outcome == Outcome.WAITING.value)
         query = (
@@ -70,8 +74,11 @@ class SqlScheduleReads:
         )
         return [ScheduleId(row[_s.id]) for row in await self._all(query)]
 
-    async def next_due(self) -> datetime | None:
-        found: datetime | None = (await self._all(select(func.min(_s.due_at).label("at"))))[0]["at"]
+    async def next_due(self, *, after: datetime | None = None) -> datetime | None:
+        query = select(func.min(_s.due_at).label("at"))
+        if after is not None:
+            query = query.where(_s.due_at > after)
+        found: datetime | None = (await self._all(query))[0]["at"]
         return found
 
     async def _all(self, query: Select[Any]) -> list[RowMapping]:

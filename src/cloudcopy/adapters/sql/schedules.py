@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudcopy.adapters.sql import rows
@@ -32,7 +32,9 @@ from cloudcopy.domain.schedule import (
 )
 from cloudcopy.domain.transfer import State
 
-MAX_RUNS: Final = 1_000  # of one schedule; 30 are shown
+MAX_RUNS: Final = 1_000  # of one schedule that ran, and as many that did not; 30 are shown
+_RAN: Final = (Outcome.ACCEPTED.value, Outcome.REFUSED.value)
+_PASSED_OVER: Final = (Outcome.SKIPPED.value, Outcome.MISSED.value)
 _LOOKED_AT: Final = 4  # times as many runs are read as failures are asked for
 _CLAIM: Final = insert_if_new(schedule_runs)
 _s: Final = schedules.c
@@ -88,6 +90,8 @@ class SqlSchedules:
         await self._connection.execute(delete(schedules).where(_s.id == id))
 
     async def claim(self, id: ScheduleId, run: Run) -> bool:
+        if not run.manual and await self._forgotten(id, run.slot):
+            return False
         row = {"schedule": id, "slot": run.slot, **_fate(run)}
         if (await self._connection.execute(_CLAIM, row)).rowcount == 1:
             return True
@@ -99,6 +103,19 @@ class SqlSchedules:
             .values(**_fate(run))
         )
         return (await self._connection.execute(late)).rowcount == 1
+
+    async def _forgotten(self, id: ScheduleId, slot: datetime) -> bool:
+        """Whether the row of this slot may have been pruned: a clock that was put back comes to
+        it a second time."""
+        oldest = (
+            select(_r.slot)
+            .where(_r.schedule == id)
+            .order_by(_r.slot.desc())
+            .offset(MAX_RUNS - 1)
+            .limit(1)
+        )
+        kept_from = (await self._connection.execute(oldest)).scalar_one_or_none()
+        return kept_from is not None and slot < kept_from
 
     async def waiting(self, id: ScheduleId) -> Sequence[Run]:
         query = select(schedule_runs).where(_r.schedule == id, _r.outcome == Outcome.WAITING.value)
@@ -122,25 +139,34 @@ class SqlSchedules:
         return [TransferId(each) for each in (await self._connection.execute(query)).scalars()]
 
     async def failures(self, id: ScheduleId, *, since: datetime, limit: int) -> Sequence[str]:
-        query = RUNS.where(_r.schedule == id, _r.at > since).order_by(_r.slot.desc())
+        query = RUNS.where(_r.schedule == id, _r.at > since, _r.outcome.in_(_RAN)).order_by(
+            _r.slot.desc()
+        )
         found = await self._connection.execute(query.limit(limit * _LOOKED_AT))
         told = [failure_of(row) for row in found.mappings()]
         return [each for each in told if each is not None][:limit]
 
     async def prune(self, id: ScheduleId) -> None:
-        last_kept = (
-            select(_r.slot)
-            .where(_r.schedule == id)
-            .order_by(_r.slot.desc())
-            .offset(MAX_RUNS)
-            .limit(1)
-            .scalar_subquery()
-        )
-        await self._connection.execute(
-            delete(schedule_runs).where(
-                _r.schedule == id, _r.slot <= last_kept, _r.outcome != Outcome.WAITING.value
+        """Those that ran are counted apart, so that many skipped slots do not push out the
+        failures between them. A live one stays: the next slot must find it."""
+        live = exists().where(transfers.c.id == _r.transfer, transfers.c.state.in_(rows.LIVE))
+        for outcomes in (_RAN, _PASSED_OVER):
+            last_dropped = (
+                select(_r.slot)
+                .where(_r.schedule == id, _r.outcome.in_(outcomes))
+                .order_by(_r.slot.desc())
+                .offset(MAX_RUNS)
+                .limit(1)
+                .scalar_subquery()
             )
-        )
+            await self._connection.execute(
+                delete(schedule_runs).where(
+                    _r.schedule == id,
+                    _r.slot <= last_dropped,
+                    _r.outcome.in_(outcomes),
+                    ~live,
+                )
+            )
 
 
 RUNS: Final = select(

@@ -80,8 +80,9 @@ class SqlTransfers:
             if row is None:
                 continue
             if column is c.idempotency_key and row[c.request_digest] != once.body:
+                # Not for what: that may be of an instance that this caller's key does not reach.
                 raise Conflict(
-                    f"This Idempotency-Key was used for {row[c.id]} with another request.",
+                    "This Idempotency-Key was used before, with another request.",
                     code="idempotency_key_reused",
                     next=("Send a new key with a new request.",),
                 )

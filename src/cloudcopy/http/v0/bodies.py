@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import MAX_ID, InstanceId
+from cloudcopy.wire.text import HALF, half_character
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
@@ -21,7 +22,7 @@ async def read(request: Request) -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object.
 
     Raises:
-        Invalid: it is not JSON, or not an object.
+        Invalid: it is not JSON, or not an object, or a text in it is none.
     """
     raw = await request.body()
     if not raw:
@@ -32,6 +33,9 @@ async def read(request: Request) -> dict[str, Any]:
         raise Invalid("body", "is not JSON", code="bad_json") from None
     if not isinstance(parsed, dict):
         raise Invalid("body", "must be a JSON object", code="bad_json")
+    place = half_character(parsed)
+    if place is not None:
+        raise Invalid(place[:80], HALF, code="bad_text")
     return parsed
 
 

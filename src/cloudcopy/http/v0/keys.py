@@ -59,10 +59,11 @@ async def one(key_id: str, caller: Compatible, app: App) -> Row:
 @router.delete("/{key_id}/", summary="delete api-key", responses={404: {"model": Refusal}})
 @needs("user_write", "api.key.change")
 async def delete(key_id: str, caller: Compatible, app: App) -> Success:
-    """Refuse the key from now on."""
+    """Refuse the key from now on, and all that were made with it."""
     key = await keys.numbered(_number(key_id), caller=caller, desk=app.keys)
-    await keys.revoke(key.id, caller=caller, desk=app.keys)
-    return Success(success=True, msg=f"API key {key.number} ({key.name}) is deleted.")
+    gone = await keys.revoke(key.id, caller=caller, desk=app.keys)
+    too = ", and so are the keys that were made with it" if len(gone) > 1 else ""
+    return Success(success=True, msg=f"API key {key.number} ({key.name}) is deleted{too}.")
 
 
 def _number(text: str) -> int:

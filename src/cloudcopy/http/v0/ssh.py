@@ -80,7 +80,8 @@ async def delete(key_id: str, caller: Compatible, app: App) -> dict[str, Any]:
 async def attach(
     instance_id: str, request: Request, caller: Compatible, app: App
 ) -> dict[str, Any]:
-    """Put a key into an instance. The account has it from then on."""
+    """Put a key into an instance. The account has it from then on: without `user_write` it must
+    have it already."""
     id = bodies.instance_id(instance_id)
     line = public_key(bodies.text(await bodies.read(request), FIELD), field=FIELD)
     key = await instances.attach(id, line, caller=caller, desk=app.instances)

@@ -195,7 +195,8 @@ async def attach(
     caller: Native,
     app: App,
 ) -> v1.SshKeyView:
-    """Put an SSH key into an instance. The account has it from then on."""
+    """Put an SSH key into an instance. The account has it from then on: without `user_write` it
+    must have it already."""
     line = public_key(body.public_key, field="public_key")
     id = InstanceId(instance_id)
     return _key(await instances.attach(id, line, caller=caller, desk=app.instances))

@@ -53,7 +53,8 @@ async def every(caller: Native, app: App) -> v1.KeyPage:
 @router.delete("/keys/{key_id}", summary="revoke an API key", status_code=204, responses=PROBLEMS)
 @needs("user_write", "api.key.change")
 async def revoke(key_id: str, caller: Native, app: App) -> None:
-    """Refuse the key from now on. Doing it twice is the same as once."""
+    """Refuse the key from now on, and all that were made with it, but not the key that asks.
+    Doing it twice is the same as once."""
     await keys.revoke(KeyId(key_id), caller=caller, desk=app.keys)
 
 

@@ -69,7 +69,8 @@ async def apply(  # noqa: PLR0917 - each is a part of the request
     """Carry a plan out as a new transfer: exactly the files it lists, and nothing at all when
     one of the two sides is no longer as the plan saw it.
 
-    Many deletions want their number in `confirm_deletions`.
+    A plan that deletes anything wants an `approval`, or a key that could give one (the permission
+    `api.plan.approve`, too). Many deletions want their number in `confirm_deletions`.
     """
     asked = body or Apply()
     if asked.approval is not None:
