@@ -202,6 +202,7 @@ class ProcessRuntime:
             "stage": [] if self.owner is None else [(here, _STAGED)],
             "cwd": here if self.owner is None else None,
             "rules": list(_rules(place, self.directory)) if self.confined else None,
+            "listening": None,
             "program": "/bin/sh",
             "argv": ["sh", "-c", _SCRIPT, "sh", f"/proc/self/fd/{script}"],
             "env": self._environment(spec, place),
