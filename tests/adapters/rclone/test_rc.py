@@ -36,12 +36,12 @@ async def serving(
     (tmp_path / "data" / "file").touch()
     lock = os.open(os.devnull, os.O_RDONLY)
     try:
-        with open_source(tmp_path / "data", InstancePath("")) as shown:
+        with open_source(tmp_path / "data", InstancePath("")) as opened:
             if third:
-                own = {"lock": lock, "data": shown.fd}[third]
+                own = {"lock": lock, "data": opened.fd}[third]
                 os.dup2(own, launch.LISTENING)
             lock_fd = launch.LISTENING if third == "lock" else lock
-            shown = replace(shown, fd=launch.LISTENING) if third == "data" else shown
+            shown = replace(opened, fd=launch.LISTENING) if third == "data" else opened
             async with daemon(
                 sandbox,
                 binary=RCLONE,

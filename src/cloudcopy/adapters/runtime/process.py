@@ -296,11 +296,16 @@ def usable(*, allow_unconfined: bool) -> bool:
     return launch.landlock_abi() > 0 or allow_unconfined
 
 
+def apart() -> bool:
+    """Whether what runs in an instance gets another user than the agent's."""
+    return os.geteuid() == 0
+
+
 def made(directory: Path, *, now: Clock) -> ProcessRuntime:
     """The runtime for this host and user."""
     return ProcessRuntime(
         directory,
         now,
         confined=launch.landlock_abi() > 0,
-        owner=NOBODY if os.geteuid() == 0 else None,
+        owner=NOBODY if apart() else None,
     )
