@@ -184,14 +184,16 @@ def sweep(directory: Path) -> None:
 
 
 def _content(fd: int) -> bytes | None:
+    """None where it is not a file. What runs in there may swap in a pipe at any time, which
+    nobody must wait for."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        status = os.stat("authorized_keys", dir_fd=fd, follow_symlinks=False)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        file = os.open("authorized_keys", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        file = os.open("authorized_keys", flags, dir_fd=fd)
     except OSError:
         return None
     with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
         return opened.read(1024 * 1024)
 
 
