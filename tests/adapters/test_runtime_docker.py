@@ -188,6 +188,7 @@ def settings(tmp_path: Path, runtime, socket: Path) -> AgentSettings:
         name="host",
         instances={},
         runtime=runtime,
+        allow_same_user=True,
         docker_socket=socket,
     )
 

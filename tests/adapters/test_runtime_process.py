@@ -17,10 +17,14 @@ from cloudcopy.adapters.runtime.hardware import hardware, parsed
 from cloudcopy.adapters.runtime.home import Home
 from cloudcopy.adapters.runtime.process import _rules
 from cloudcopy.adapters.runtime.survivors import end_survivors
+from cloudcopy.agent.instances import Instances
+from cloudcopy.agent.outbox import Outbox
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.domain.offer import Gpu
 from cloudcopy.domain.question import Command
+from cloudcopy.wire.agent import DesiredInstances, InstanceNow
+from cloudcopy.wire.instances import WantedInstance
 from tests.contracts.runtimes import NAME, Host, process_host, processes, spec
 from tests.journeys.stack import eventually
 
@@ -381,3 +385,47 @@ def test_a_directory_of_programs_that_holds_the_agents_own_is_not_shown():
     assert "/opt" not in shown
     assert shown["/usr"] == shown["/etc"] == "programs"
     assert "/opt" in dict(_rules("/home", Path("/var/lib/cloudcopy")))
+
+
+async def test_a_pipe_in_the_place_of_the_keys_holds_up_nothing(
+    processes: Host, monkeypatch: pytest.MonkeyPatch
+):
+    """Also one that is swapped in after it was looked at."""
+    await processes.runtime.create(spec(keys=["ssh-ed25519 A"]))
+    keys = (await processes.root()) / ".ssh" / "authorized_keys"
+    looked = os.stat
+
+    def swapped(path, **how):
+        found = looked(path, **how)
+        if path == "authorized_keys":
+            keys.unlink()
+            os.mkfifo(keys)
+        return found
+
+    monkeypatch.setattr(os, "stat", swapped)
+    keys.unlink()
+    os.mkfifo(keys)
+    try:
+        async with asyncio.timeout(5):
+            for key in ("ssh-ed25519 A", "ssh-ed25519 B"):
+                await processes.runtime.create(spec(keys=[key]))
+                assert keys.read_text() == f"{key}\n"
+    finally:
+        with contextlib.suppress(OSError):  # lets go of whoever waits for a writer
+            os.close(os.open(keys, os.O_WRONLY | os.O_NONBLOCK))
+
+
+async def test_a_link_in_the_place_of_the_keys_keeps_nobody_from_stopping_it(processes: Host):
+    sleeps = nap()
+    await run(processes, f"ln -s / .ssh; sleep {sleeps} &")
+    eventually(lambda: marked(sleeps), "it runs")
+    outbox = Outbox()
+    async with asyncio.TaskGroup() as group:
+        agent = Instances(processes.runtime, outbox, group.create_task)
+        wanted = WantedInstance(name=NAME, id=101, want="stopped", boot=1, keys=["ssh-ed25519 A"])
+        agent.hear(DesiredInstances(instances=[wanted]))
+    (told,) = outbox.take()
+    assert isinstance(told, InstanceNow)
+    assert told.actual_status == "stopped"
+    assert "symbolic link" in told.text
+    assert marked(sleeps) == []

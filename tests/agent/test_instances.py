@@ -57,6 +57,8 @@ class ByHand:
         if spec.name not in self.standing:
             await self._do("create")
             self.standing[spec.name] = Standing(ActualStatus.STOPPED, 0)
+        if "keys" in self.failing:
+            raise Unavailable(self.failing["keys"])
 
     async def start(self, spec: Spec) -> None:
         await self._do("start")
@@ -185,6 +187,29 @@ async def test_what_fails_is_said_in_words_and_tried_again_when_it_is_said_again
     assert (said.actual_status, said.text) == ("loading", "no room")
     host.runtime.failing = {}
     assert (await host.settled(WANT)).actual_status == "running"
+
+
+async def test_keys_that_cannot_be_placed_hold_up_nothing_and_are_said(host: Host):
+    await host.settled(WANT)
+    host.runtime.failing = {"keys": "a link is in the way"}
+    for wanted, status, text in (
+        (want(boot=2), "running", "a link is in the way"),
+        (want(want="stopped", boot=2), "stopped", "a link is in the way"),
+        (want(boot=3), "running", "up; a link is in the way"),
+    ):
+        said = await host.settled(wanted)
+        assert (said.actual_status, said.text) == (status, text)
+    assert host.runtime.did == ["create", "start", "reboot", "stop", "start"]
+    host.runtime.standing[NAME] = Standing(ActualStatus.EXITED, 3, "why")
+    said = await host.settled(want(boot=3))
+    assert (said.actual_status, said.text) == ("exited", "why; a link is in the way")
+
+
+async def test_one_that_cannot_be_made_is_not_started(host: Host):
+    host.runtime.failing = {"create": "no room"}
+    said = await host.settled(WANT)
+    assert (said.actual_status, said.text) == ("loading", "no room")
+    assert host.runtime.did == ["create"]
 
 
 async def test_one_that_is_not_named_is_left_as_it_is(host: Host):

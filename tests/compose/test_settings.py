@@ -1,5 +1,7 @@
 """What an operator chooses is checked before anything is built."""
 
+import os
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from cloudcopy.compose import commands, runtime
 from cloudcopy.compose.settings import MOST_AT_ONCE, AgentSettings, address, limits, rate
-from cloudcopy.domain.errors import Invalid
+from cloudcopy.domain.errors import Invalid, Unavailable
 from cloudcopy.domain.rates import Rate
 from cloudcopy.domain.turns import Limits
 
@@ -63,3 +65,24 @@ async def test_running_programs_on_a_machine_that_joins_must_be_asked_for(tmp_pa
         for each, command in (("up", commands.up), ("agent", commands.agent))
     }
     assert defaults == {"up": "auto", "agent": "none"}
+
+
+async def test_instances_share_the_agents_user_only_by_the_operators_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    asked = AgentSettings(
+        data_dir=tmp_path,
+        server="http://x.test",
+        name="gpu",
+        instances={},
+        runtime="process",
+        docker_socket=tmp_path / "none.sock",
+    )
+    with pytest.raises(Unavailable, match="this agent's own user") as refused:
+        await runtime.chosen(asked, tmp_path)
+    assert "--allow-same-user" in refused.value.next[0]
+    assert await runtime.chosen(replace(asked, runtime="auto"), tmp_path) is None
+    allowed = await runtime.chosen(replace(asked, allow_same_user=True), tmp_path)
+    assert allowed is not None
+    assert allowed.name == "process"

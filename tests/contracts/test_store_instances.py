@@ -9,7 +9,7 @@ from cloudcopy.domain import instance as rules
 from cloudcopy.domain.errors import Conflict, Destroyed, NotFound
 from cloudcopy.domain.machine import ActualStatus, Announced, Created, Instance, Intended
 from cloudcopy.domain.offer import Gpu, Hardware
-from cloudcopy.domain.question import ANSWER_LIFE, Kind, Question, QuestionId
+from cloudcopy.domain.question import ANSWER_LIFE, MAX_OPEN, PATIENCE, Kind, Question, QuestionId
 from cloudcopy.domain.ssh import MAX_KEYS, SshKeyId
 from cloudcopy.domain.transfer import CancelRequested, Stopped, step
 from cloudcopy.ports.instances import OfferSeen
@@ -232,3 +232,34 @@ async def test_old_questions_are_forgotten_when_new_ones_come(
     with pytest.raises(NotFound):
         await reads.question(QuestionId("q_1"))
     assert await reads.question(new.id) == new
+
+
+async def test_answers_that_nobody_can_read_are_removed_when_told(
+    open_store: OpenStore, reads: Reads, world: World
+) -> None:
+    async with open_store() as store:
+        made = await created(store, world)
+        for number, at in enumerate((NOW, LATER)):
+            asked = question(made, f"q_{number}", asked_at=at)
+            await store.instances.ask(asked, machine=world.machine.id)
+        await store.instances.forget(before=LATER)
+    with pytest.raises(NotFound):
+        await reads.question(QuestionId("q_0"))
+    assert (await reads.question(QuestionId("q_1"))).asked_at == LATER
+
+
+async def test_so_many_questions_of_an_instance_wait_for_answers_and_no_more(
+    open_store: OpenStore, world: World
+) -> None:
+    machine = world.machine.id
+    async with open_store() as store:
+        made = await created(store, world)
+        for number in range(MAX_OPEN):
+            await store.instances.ask(question(made, f"q_{number}"), machine=machine)
+        with pytest.raises(Conflict) as refused:
+            await store.instances.ask(question(made, "q_more"), machine=machine)
+        assert refused.value.code == "too_many_questions"
+        await store.instances.answered(QuestionId("q_0"), machine=machine, answer="", at=NOW)
+        await store.instances.ask(question(made, "q_more"), machine=machine)
+        late = question(made, "q_late", asked_at=NOW + PATIENCE + timedelta(seconds=1))
+        await store.instances.ask(late, machine=machine)

@@ -142,6 +142,7 @@ def pair(run: Callable[..., Program], tmp_path: Path, s3: S3, bucket: str) -> It
             f"--data-dir={tmp_path / 'agent'}",
             f"--instance=box={root}",
             "--runtime=process",
+            "--allow-same-user",
         )
 
     agent = start_agent()

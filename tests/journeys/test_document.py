@@ -67,7 +67,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     (directory / "box").mkdir()
     (directory / "box" / "a.txt").write_text("hello")
     words = ["up", "--json", f"--data-dir={directory / 'data'}", "--listen=127.0.0.1:0"]
-    words += [f"--instance=box={directory / 'box'}", "--runtime=process"]
+    words += [f"--instance=box={directory / 'box'}", "--runtime=process", "--allow-same-user"]
     program = Program(words, directory / "stdout", directory / "stderr")
     try:
         told = json.loads(program.line())

@@ -7,7 +7,7 @@ down here: after a crash the runtime says how far it had come.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,18 +130,33 @@ class Instances:
             if standing is not None:
                 await runtime.destroy(wanted.name)
             return None
-        await runtime.create(spec)
-        if standing is not None and standing.actual_status is ActualStatus.EXITED:
-            return standing
         runs = standing is not None and standing.actual_status in _UP
-        if wanted.want == "stopped":
-            if runs:
-                await runtime.stop(wanted.name)
-        elif not runs:
-            await runtime.start(spec)
-        elif standing is not None and standing.boot != wanted.boot:
-            await runtime.reboot(spec)
-        return await runtime.status(wanted.name)
+        if wanted.want == "stopped" and runs:  # before all that what runs there could make fail
+            await runtime.stop(wanted.name)
+        trouble = await self._made(spec, there=standing is not None)
+        if standing is not None and standing.actual_status is ActualStatus.EXITED:
+            return _besides(standing, trouble)
+        if wanted.want == "running":
+            if not runs:
+                await runtime.start(spec)
+            elif standing is not None and standing.boot != wanted.boot:
+                await runtime.reboot(spec)
+        return _besides(await runtime.status(wanted.name), trouble)
+
+    async def _made(self, spec: Spec, *, there: bool) -> str:
+        """Make it, or give its keys to one that is there; why it did not get them, if so.
+
+        Raises:
+            Unavailable: it is not there and cannot be made.
+        """
+        try:
+            await self.runtime.create(spec)
+        except Unavailable as error:
+            if not there:
+                raise
+            log.warning("instance without its keys", instance=spec.name, reason=str(error))
+            return str(error)
+        return ""
 
     def _tell(self, wanted: WantedInstance, standing: Standing | None) -> None:
         gone = standing is None and wanted.want == "destroyed"
@@ -195,6 +210,13 @@ class Instances:
 
     def _say(self, id: str, answer: str) -> None:
         self.outbox.latest(f"answer {id}", InstanceAnswer(id=id, text=answer[-MAX_ANSWER:]))
+
+
+def _besides(standing: Standing | None, trouble: str) -> Standing | None:
+    """The same, with a word on what did not work."""
+    if standing is None or not trouble:
+        return standing
+    return replace(standing, text=f"{standing.text}; {trouble}" if standing.text else trouble)
 
 
 def _spec(wanted: WantedInstance) -> Spec:

@@ -94,6 +94,15 @@ Runtime = Annotated[
         "Otherwise whoever may create instances runs programs on this machine.",
     ),
 ]
+SameUser = Annotated[
+    bool,
+    Parameter(
+        name="--allow-same-user",
+        negative=(),
+        help="Run instances as processes of this agent's own user, where it is not root. They can "
+        "then reach every socket of that user: only on a machine you own alone.",
+    ),
+]
 
 
 def up(
@@ -104,6 +113,7 @@ def up(
     copies: Copies = DEFAULT_COPIES,
     local_store: LocalStore = None,
     runtime: Runtime = "auto",
+    allow_same_user: SameUser = False,
     json: Annotated[bool, Parameter(negative=(), help="One JSON line when ready.")] = False,
     print_key: Annotated[
         bool, Parameter(negative=(), help="Make and print a new API key.")
@@ -143,6 +153,7 @@ def up(
             instances=roots,
             copies=_checked(copies),
             runtime=runtime,
+            allow_same_user=allow_same_user,
             local_store=(local_store or home / "local-store").expanduser().absolute(),
             print_key=print_key,
             stop=stop,
@@ -218,6 +229,7 @@ def agent(
     copies: Copies = DEFAULT_COPIES,
     local_store: LocalStore = None,
     runtime: Runtime = "none",
+    allow_same_user: SameUser = False,
     rclone: Rclone = None,
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
@@ -242,6 +254,7 @@ def agent(
             join=join,
             copies=_checked(copies),
             runtime=runtime,
+            allow_same_user=allow_same_user,
             local_store=local_store.expanduser().absolute() if local_store else None,
             tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
         )

@@ -1,6 +1,7 @@
 """Which runtime this machine has for created instances, and what it then offers."""
 
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -15,6 +16,15 @@ from cloudcopy.domain.offer import Hardware
 from cloudcopy.ports.runtime import InstanceRuntime
 
 log = structlog.get_logger()
+
+_SAME_USER: Final = Unavailable(
+    "Instances would run as this agent's own user, and could reach all that listens on a socket "
+    "of that user: Landlock does not keep them from it.",
+    next=(
+        "Run the agent as root, which runs them as nobody, or use --runtime docker or none, "
+        "or --allow-same-user on a machine you own alone.",
+    ),
+)
 
 
 async def chosen(settings: AgentSettings, directory: Path) -> InstanceRuntime | None:
@@ -36,6 +46,11 @@ async def chosen(settings: AgentSettings, directory: Path) -> InstanceRuntime | 
             f"No Docker engine answers at {settings.docker_socket}.",
             next=("Start it, and let this agent's user reach its socket.",),
         )
+    elif not (process.apart() or settings.allow_same_user):
+        if settings.runtime == "process":
+            raise _SAME_USER
+        log.warning("no instances can be created here", reason=str(_SAME_USER))
+        return None
     elif process.usable(allow_unconfined=settings.tools.allow_unconfined):
         found = process.made(place, now=system.utc_now)
     elif settings.runtime == "process":

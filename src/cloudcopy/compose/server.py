@@ -28,6 +28,7 @@ from cloudcopy.compose import timetable
 from cloudcopy.compose.settings import ServerSettings, private_directory
 from cloudcopy.control import (
     connections,
+    hosting,
     instances,
     keys,
     ledgers,
@@ -48,6 +49,7 @@ from cloudcopy.wire.agent import MAX_FRAME_BYTES
 log = structlog.get_logger()
 
 DAY_SECONDS: Final = 24 * 3600.0
+ANSWERS_SECONDS: Final = 600.0  # between looks for answers that are too old to be read
 USES_SECONDS: Final = 60.0  # how old `last_used_at` of a key may be
 LEDGERS_KEPT: Final = timedelta(days=30)  # after the end of their transfer
 STALLED_MILLISECONDS: Final = 60_000
@@ -159,7 +161,9 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     stopping = asyncio.create_task(stop.wait())
-    chores = [asyncio.create_task(each(found)) for each in (_prune, _note_uses, timetable.keep)]
+    chores = [
+        asyncio.create_task(each(found)) for each in (_prune, _forget, _note_uses, timetable.keep)
+    ]
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     for each in chores:
@@ -183,6 +187,16 @@ async def _prune(found: Services) -> None:
         except Unavailable as error:
             log.warning("old ledgers could not be forgotten", reason=str(error))
         await asyncio.sleep(DAY_SECONDS)
+
+
+async def _forget(found: Services) -> None:
+    """Remove answers of machines that nobody can read any more."""
+    while True:
+        try:
+            await hosting.forget(open_store=found.open_store, now=found.now)
+        except Unavailable as error:
+            log.warning("old answers could not be removed", reason=str(error))
+        await asyncio.sleep(ANSWERS_SECONDS)
 
 
 async def _note_uses(found: Services) -> None:

@@ -77,6 +77,7 @@ class AgentSettings:
         runtime: What created instances run in; ``auto`` takes Docker where an engine answers,
             ``none`` offers nothing. Machines that join are often shared, so running programs on
             them is asked for.
+        allow_same_user: Instances may run as the agent's own user, where it is not root.
         docker_socket: Where the engine listens.
     """
 
@@ -88,6 +89,7 @@ class AgentSettings:
     copies: int = DEFAULT_COPIES
     local_store: Path | None = None
     runtime: RuntimeName = "none"
+    allow_same_user: bool = False
     docker_socket: Path = DOCKER_SOCKET
     tools: Tools = field(default_factory=Tools)
 

@@ -29,6 +29,7 @@ async def up(
     copies: int,
     local_store: Path | None,
     runtime: RuntimeName,
+    allow_same_user: bool,
     print_key: bool,
     stop: asyncio.Event,
     ready: Ready,
@@ -59,6 +60,7 @@ async def up(
             copies=copies,
             local_store=local_store,
             runtime=runtime,
+            allow_same_user=allow_same_user,
             tools=settings.tools,
         )
         agent_stop, server_stop = asyncio.Event(), asyncio.Event()

@@ -10,14 +10,15 @@ from cloudcopy.control.instances import env_context
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.instance import ENDS, reported
 from cloudcopy.domain.machine import ActualStatus, Intended, MachineId
-from cloudcopy.domain.question import MAX_ANSWER, PATIENCE, QuestionId
+from cloudcopy.domain.question import ANSWER_LIFE, MAX_ANSWER, PATIENCE, QuestionId
 from cloudcopy.ports.clock import Clock
 from cloudcopy.ports.instances import WantedSeen
 from cloudcopy.ports.reads import Reads
 from cloudcopy.ports.store import OpenStore
 from cloudcopy.ports.vault import Vault
 from cloudcopy.wire import agent as wire
-from cloudcopy.wire.instances import INSTANCES_IN_A_FRAME, Asked, WantedInstance
+from cloudcopy.wire.instances import Asked, WantedInstance
+from cloudcopy.wire.parts import parts, size_bytes
 
 log = structlog.get_logger()
 
@@ -25,7 +26,10 @@ log = structlog.get_logger()
 async def desired(
     machine: MachineId, *, reads: Reads, vault: Vault, now: datetime
 ) -> Sequence[wire.DesiredInstances]:
-    """Everything the machine should know of its created instances, in frames that fit."""
+    """Everything the machine should know of its created instances, in frames that fit.
+
+    What cannot be sent is left out and logged: it must not keep the rest from the machine.
+    """
     wanted = [
         _wanted(each, env)
         for each in await reads.wanted(machine)
@@ -43,13 +47,22 @@ async def desired(
         )
         for each, name in await reads.unanswered(machine, since=now - PATIENCE)
     ]
-    frames = [
-        wire.DesiredInstances(instances=wanted[first : first + INSTANCES_IN_A_FRAME])
-        for first in range(0, len(wanted), INSTANCES_IN_A_FRAME)
+    return [
+        *(wire.DesiredInstances(instances=part) for part in parts(filter(_sendable, wanted))),
+        *(
+            wire.DesiredInstances(instances=[], questions=part)
+            for part in parts(filter(_sendable, asked))
+        ),
     ]
-    if asked:
-        frames.append(wire.DesiredInstances(instances=[], questions=asked))
-    return frames
+
+
+def _sendable(each: WantedInstance | Asked) -> bool:
+    try:
+        size_bytes(each)
+    except ValueError as error:
+        log.error("a machine cannot be told", instance=each.name, reason=str(error))
+        return False
+    return True
 
 
 def _env(seen: WantedSeen, vault: Vault) -> dict[str, str] | None:
@@ -109,6 +122,12 @@ async def reported_now(
         seen = reported(was, boot=told.boot, actual_status=status, text=told.text)
         if seen != was:
             await store.instances.save(seen)
+
+
+async def forget(*, open_store: OpenStore, now: Clock) -> None:
+    """Remove the answers that nobody can read any more."""
+    async with open_store() as store:
+        await store.instances.forget(before=now() - ANSWER_LIFE)
 
 
 async def answered(

@@ -20,6 +20,7 @@ MAX_ENV: Final = 64
 MAX_ENV_CHARACTERS: Final = 16_384
 MAX_ARGS: Final = 64
 MAX_ARG: Final = 4_096
+MAX_ARGS_CHARACTERS: Final = 16_384  # together
 MAX_DISK_GB: Final = 1_000_000.0
 
 ENDS: Final = frozenset({ActualStatus.EXITED, ActualStatus.UNKNOWN, ActualStatus.OFFLINE})
@@ -55,6 +56,10 @@ class NewInstance:
             raise Invalid("disk", f"must be 0 to {MAX_DISK_GB:.0f} GB")
         if len(self.args) > MAX_ARGS or any(len(each) > MAX_ARG for each in self.args):
             raise Invalid("args", f"must be at most {MAX_ARGS} texts of {MAX_ARG} characters")
+        if sum(map(len, self.args)) > MAX_ARGS_CHARACTERS:
+            raise Invalid("args", f"must be at most {MAX_ARGS_CHARACTERS} characters together")
+        if not all(map(_for_programs, self.args)):
+            raise Invalid("args", "has a NUL or an unpaired surrogate")
         _check_env(self.env)
         return self
 
@@ -71,8 +76,13 @@ def check_onstart(text: str) -> None:
                 "gzip -9 < script | base64 -w0, and onstart: echo TEXT | base64 -d | gunzip | sh.",
             ),
         )
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not _for_programs(text):
         raise Invalid("onstart", "has a NUL or an unpaired surrogate")
+
+
+def _for_programs(text: str) -> bool:
+    """Whether a program can be given it, and a machine told of it."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def any_label(text: str, *, field: str) -> str:
@@ -94,8 +104,10 @@ def _check_env(env: Mapping[str, str]) -> None:
             "env", f"must be at most {MAX_ENV} variables, {MAX_ENV_CHARACTERS} characters together"
         )
     for name, value in env.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise Invalid("env", "has a name that is empty or has '=', or a NUL")
+        if not name or "=" in name:
+            raise Invalid("env", "has a name that is empty or has '='")
+        if not _for_programs(name + value):
+            raise Invalid("env", "has a NUL or an unpaired surrogate")
 
 
 def started(instance: Instance) -> Instance:

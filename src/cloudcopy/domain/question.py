@@ -16,6 +16,7 @@ QuestionId = NewType("QuestionId", str)
 
 ANSWER_LIFE: Final = timedelta(hours=1)  # clients read it within seconds
 PATIENCE: Final = timedelta(minutes=2)  # what no machine has answered by then is not answered
+MAX_OPEN: Final = 32  # of one instance: what its machine has not answered
 MAX_COMMAND: Final = 4_096  # characters
 MAX_FILTER: Final = 256
 MAX_TAIL: Final = 10_000  # lines

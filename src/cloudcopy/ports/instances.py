@@ -89,7 +89,15 @@ class Instances(Protocol):
         ...
 
     async def ask(self, question: Question, *, machine: MachineId) -> None:
-        """Keep a question, and forget those that are too old to be read."""
+        """Keep a question, and forget those that are too old to be read.
+
+        Raises:
+            Conflict: ``too_many_questions``: `MAX_OPEN` of the instance wait for an answer.
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> None:
+        """Remove the questions that were asked before then, with their answers."""
         ...
 
     async def answered(

@@ -4,11 +4,9 @@ An agent is told on each connection, on each change and in its rounds, and only 
 announced its hardware: one that does not know these messages never gets one.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
-
-INSTANCES_IN_A_FRAME: Final = 16  # each may carry 100 KiB of keys and environment
 
 
 class WantedInstance(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,11 +188,12 @@ def test_arguments_are_single_words_that_begin_with_a_known_flag():
     assert as_arguments(flags) == ["--dry-run", "--exclude=--config=/etc/x"]
 
 
-def test_the_socket_lies_in_the_run_directory_and_ours_come_before_the_callers():
+def test_the_password_lies_in_the_run_directory_and_ours_come_before_the_callers():
     words = as_daemon(
         "/run", ("--config", "/cred/c"), Flags.parse(["--transfers=8"]), patience=PATIENT
     )
     assert words[:3] == ["rcd", "--config", "/cred/c"]
-    assert "--rc-addr=unix:///run/rc.sock" in words
+    assert "--rc-htpasswd=/run/rc.htpasswd" in words
+    assert "--rc-no-auth" not in words
     assert words[-1] == "--transfers=8"
-    assert "--rc-addr=unix://rc.sock" in as_daemon("", (), Flags(), patience=())
+    assert "--rc-htpasswd=rc.htpasswd" in as_daemon("", (), Flags(), patience=())

@@ -7,6 +7,8 @@ from typing import Final
 
 from cloudcopy.domain.flags import Flags
 
+HTPASSWD: Final = "rc.htpasswd"
+
 # A copy never deletes, so this one changes nothing; rclone warns when it stands alone.
 _WITHOUT_EFFECT: Final = frozenset({"--delete-excluded"})
 
@@ -36,16 +38,21 @@ PATIENT: Final = ("--contimeout=30s", "--timeout=5m")
 IMPATIENT: Final = ("--low-level-retries=1", "--contimeout=5s", "--timeout=10s")
 
 
+# Never served: rclone takes the socket it inherits. One that did not would listen on a port
+# that everybody knows, so it is given an address that cannot be, and ends.
+_NOWHERE: Final = "unix:///dev/null/rc"
+
+
 def as_daemon(
     run: str, config: tuple[str, ...], flags: Flags, *, patience: tuple[str, ...]
 ) -> list[str]:
-    """All arguments of one `rclone rcd`, which serves one copy on a socket in `run`."""
-    socket = f"{run}/rc.sock" if run else "rc.sock"
+    """All arguments of one `rclone rcd`, which serves one copy on a socket that it inherits, to
+    whoever knows the password whose hash is in `run`."""
     return [
         "rcd",
         *config,
-        f"--rc-addr=unix://{socket}",
-        "--rc-no-auth",
+        f"--rc-addr={_NOWHERE}",
+        f"--rc-htpasswd={run}/{HTPASSWD}" if run else f"--rc-htpasswd={HTPASSWD}",
         # A call lasts as long as its copy does; rclone's own limit is one hour.
         "--rc-server-read-timeout=8760h",
         "--rc-server-write-timeout=8760h",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.rclone.flags import OURS
-from cloudcopy.adapters.rclone.process import POLL_SECONDS, READY_SECONDS, Log
+from cloudcopy.adapters.rclone.process import READY_SECONDS, Log
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source
 from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 from cloudcopy.domain.connection import Backend
@@ -27,6 +27,7 @@ from cloudcopy.ports.tunnels import Origin
 
 SOCKET: Final = "dav.sock"
 DIRECTORY: Final = "relays"  # below the agent's work directory
+POLL_SECONDS: Final = 0.005  # while rclone makes its socket: there is nothing to be told by
 _PRIVATE: Final = 0o700
 _TAIL: Final = 20  # lines of its log
 # A listing is at most this old, as a copy sees it. Without, rclone reads a whole directory for

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudcopy.adapters.rclone.flags import PATIENT, as_daemon
-from cloudcopy.adapters.rclone.rc import SOCKET, Gone, Rc, RcError
+from cloudcopy.adapters.rclone.rc import Gone, Rc, RcError, drawn, listening
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 from cloudcopy.domain.connection import Backend
 from cloudcopy.domain.flags import Flags
 
 READY_SECONDS: Final = 30.0  # a start takes 0.1 s; a starved machine may take long
-POLL_SECONDS: Final = 0.005  # while rclone makes its socket: there is nothing to be told by
 GRACE_SECONDS: Final = 10.0  # from SIGTERM to SIGKILL; aborting uploads takes one round trip
 MAX_LINE: Final = 1 << 20
 _CHUNK: Final = 1 << 16
@@ -118,27 +117,30 @@ async def daemon(
 
     try:
         try:
-            confined = await sandbox.start(
-                Program(
-                    binary=binary,
-                    arguments=arguments,
-                    shown=shown,
-                    writable=writable,
-                    store=store,
-                    run_dir=run_dir,
-                    config=backend,
-                    lock_fd=lock_fd,
-                    stderr=log.writer,
+            password = drawn(run_dir)
+            with listening(run_dir) as socket:
+                confined = await sandbox.start(
+                    Program(
+                        binary=binary,
+                        arguments=arguments,
+                        shown=shown,
+                        writable=writable,
+                        store=store,
+                        run_dir=run_dir,
+                        config=backend,
+                        lock_fd=lock_fd,
+                        stderr=log.writer,
+                        socket=socket,
+                    )
                 )
-            )
         finally:
             os.close(log.writer)
-        async with Rc(run_dir) as rc:
+        async with Rc(run_dir, password) as rc:
             running = Daemon(
                 rc, seen[0], log, confined, single_file=bool(shown.name), run_dir=run_dir
             )
             try:
-                await _answer(running, run_dir)
+                await _answer(running)
                 yield running
             finally:
                 await asyncio.shield(running.end())
@@ -147,19 +149,21 @@ async def daemon(
         log.close()
 
 
-async def _answer(running: Daemon, run_dir: Path) -> None:
-    """Wait until rclone serves its socket."""
+async def _answer(running: Daemon) -> None:
+    """Wait until rclone serves its socket. Until then a call waits in the socket's queue."""
     ended = asyncio.ensure_future(running.confined.wait())
+    asked = asyncio.ensure_future(running.rc.call("rc/noop"))
     try:
-        async with asyncio.timeout(READY_SECONDS):
-            while not ended.done():
-                if (run_dir / SOCKET).exists():
-                    with contextlib.suppress(Gone, RcError):
-                        await running.rc.call("rc/noop")
-                        return
-                await asyncio.wait({ended}, timeout=POLL_SECONDS)
-    except TimeoutError:
-        raise Gone("rclone did not answer in time") from None
+        done, _ = await asyncio.wait(
+            {ended, asked}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            raise Gone("rclone did not answer in time")
+        if asked not in done:
+            raise Gone("rclone ended at once")
+        with contextlib.suppress(RcError):
+            asked.result()
     finally:
         ended.cancel()
-    raise Gone("rclone ended at once")
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)

@@ -97,7 +97,7 @@ class DockerRuntime:
     async def status(self, name: str) -> Standing | None:
         home = self._home(name)
         if not home.there():
-            return None
+            return home.absent()
         state = await asyncio.to_thread(home.state)
         if state.exited is not None:
             return Standing(ActualStatus.EXITED, state.boot, state.exited)

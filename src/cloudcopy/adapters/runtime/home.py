@@ -7,7 +7,6 @@ the agent alone: ``log`` and ``log.1``, ``notes``, ``lock`` and ``state.json``.
 import contextlib
 import json
 import os
-import shutil
 import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
+import structlog
+
+from cloudcopy.adapters.runtime.removal import discard
 from cloudcopy.adapters.sandbox.beneath import open_target
 from cloudcopy.domain.errors import Invalid, Unavailable
+from cloudcopy.domain.machine import ActualStatus
 from cloudcopy.domain.paths import InstancePath
+from cloudcopy.ports.runtime import Standing
+
+log = structlog.get_logger()
 
 NOTES_BYTES: Final = 256 * 1024
 _GONE: Final = "gone-"
@@ -151,30 +157,43 @@ class Home:
     def remove(self) -> None:
         """Everything, in a way that a crash only delays. Raises Unavailable."""
         with _translated("removed"):
-            gone = self.path.with_name(_GONE + self.path.name)
-            shutil.rmtree(gone, ignore_errors=True)
+            discard(self._gone)
             with contextlib.suppress(FileNotFoundError):
-                self.path.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
-            if gone.exists():
-                raise Unavailable("Not everything of the instance can be removed.")
+                self.path.rename(self._gone)
+            discard(self._gone)
+
+    def absent(self) -> Standing | None:
+        """How an instance that is not `there` is: None once nothing of it is left."""
+        if not self._gone.exists():
+            return None
+        return Standing(ActualStatus.STOPPED, 0, "what was in it is being removed")
+
+    @property
+    def _gone(self) -> Path:
+        return self.path.with_name(_GONE + self.path.name)
 
 
 def sweep(directory: Path) -> None:
-    """Remove what an agent that died was removing."""
+    """Remove what an agent that died was removing. What cannot be removed stays, and is logged."""
     for path in directory.glob(f"{_GONE}*"):
-        shutil.rmtree(path, ignore_errors=True)
+        try:
+            discard(path)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            log.error("a destroyed instance is not removed", path=str(path), reason=reason)
 
 
 def _content(fd: int) -> bytes | None:
+    """None where it is not a file. What runs in there may swap in a pipe at any time, which
+    nobody must wait for."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        status = os.stat("authorized_keys", dir_fd=fd, follow_symlinks=False)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        file = os.open("authorized_keys", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        file = os.open("authorized_keys", flags, dir_fd=fd)
     except OSError:
         return None
     with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
         return opened.read(1024 * 1024)
 
 

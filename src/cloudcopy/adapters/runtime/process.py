@@ -130,7 +130,7 @@ class ProcessRuntime:
     async def status(self, name: str) -> Standing | None:
         home = self._home(name)
         if not home.there():
-            return None
+            return home.absent()
         state = await asyncio.to_thread(home.state)
         if state.exited is not None:
             return Standing(ActualStatus.EXITED, state.boot, state.exited)
@@ -202,6 +202,7 @@ class ProcessRuntime:
             "stage": [] if self.owner is None else [(here, _STAGED)],
             "cwd": here if self.owner is None else None,
             "rules": list(_rules(place, self.directory)) if self.confined else None,
+            "listening": None,
             "program": "/bin/sh",
             "argv": ["sh", "-c", _SCRIPT, "sh", f"/proc/self/fd/{script}"],
             "env": self._environment(spec, place),
@@ -295,11 +296,16 @@ def usable(*, allow_unconfined: bool) -> bool:
     return launch.landlock_abi() > 0 or allow_unconfined
 
 
+def apart() -> bool:
+    """Whether what runs in an instance gets another user than the agent's."""
+    return os.geteuid() == 0
+
+
 def made(directory: Path, *, now: Clock) -> ProcessRuntime:
     """The runtime for this host and user."""
     return ProcessRuntime(
         directory,
         now,
         confined=launch.landlock_abi() > 0,
-        owner=NOBODY if os.geteuid() == 0 else None,
+        owner=NOBODY if apart() else None,
     )

@@ -19,6 +19,7 @@ from cloudcopy.adapters.sandbox import launch
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
 from cloudcopy.adapters.sandbox.child import (
+    beside,
     ending,
     everything,
     holding,
@@ -46,6 +47,8 @@ _PSEUDO: Final = ("--proc", "/proc", "--dev", "/dev")
 _MEMORY: Final = ("--perms", "0700", "--size", str(CREDENTIALS_BYTES), "--tmpfs", "/cred")
 _READ_ONLY: Final = ("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/")
 _HOME: Final = (*("--setenv", "HOME", "/cred"), *("--setenv", "TMPDIR", "/cred"), "--chdir", "/run")
+# For rclone, the first process of its namespace (`launch.LISTENING`).
+_SOCKET: Final = (*("--setenv", "LISTEN_FDS", "1"), *("--setenv", "LISTEN_PID", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Bubblewrap:
             config=("--config", "/cred/rclone.conf"),
         )
         with ExitStack() as stack:
-            mounts = _Mounts(staged=program.user is not None)
+            mounts = _Mounts(stack, staged=program.user is not None)
             mounts.add(stack.enter_context(opened(program.binary)), "/rclone")
             mounts.add(program.shown.fd, f"/data{single}", writable=program.writable)
             mounts.add(stack.enter_context(run_directory(program)), "/run", writable=True)
@@ -99,16 +102,17 @@ class Bubblewrap:
             elif program.store:
                 store = stack.enter_context(opened(program.store))
                 mounts.add(store, "/store", writable=program.store_writable)
-            config = stack.enter_context(holding(as_file(program.config)))
+            config = beside(stack, stack.enter_context(holding(as_file(program.config))))
             info, told = os.pipe()
             stack.callback(os.close, info)
             ours = stack.enter_context(ExitStack())
             ours.callback(os.close, told)
+            told = beside(ours, told)
             process = await launched(
                 launch.Plan(
                     parent=os.getpid(),
                     told=-1,
-                    keep=[config, told, program.lock_fd, *mounts.kept],
+                    keep=[config, told, beside(stack, program.lock_fd), *mounts.kept],
                     user=program.user,
                     stage=mounts.stage,
                     cwd=None,
@@ -126,11 +130,13 @@ class Bubblewrap:
                         *("--info-fd", str(told)),
                         *_READ_ONLY,
                         *_HOME,
+                        *(_SOCKET if program.socket is not None else ()),
                         "--",
                         "/rclone",
                         *program.arguments(inside),
                     ],
                     env={},
+                    listening=program.socket,
                 ),
                 passed=mounts.passed,
                 stderr=program.stderr,
@@ -147,13 +153,15 @@ class _Mounts:
     enter all its parents; `staged` mounts are brought to where everybody can.
     """
 
-    def __init__(self, *, staged: bool) -> None:
+    def __init__(self, stack: ExitStack, *, staged: bool) -> None:
+        self._stack = stack
         self._staged = staged
         self.passed: list[int] = []
         self.stage: list[tuple[int, str]] = []
         self.arguments: list[str] = []
 
     def add(self, fd: int, place: str, *, writable: bool = False) -> None:
+        fd = beside(self._stack, fd)
         self.passed.append(fd)
         bind = "--bind" if writable else "--ro-bind"
         if self._staged:

@@ -63,6 +63,7 @@ class Program:
         config: Becomes the remote `R`.
         lock_fd: Inherited by rclone, so that a lock on it is held while rclone lives.
         stderr: A descriptor for rclone's log.
+        socket: A listening one, which rclone inherits in the way of systemd.
     """
 
     binary: Path
@@ -75,6 +76,7 @@ class Program:
     lock_fd: int
     stderr: int
     listed: bool = False
+    socket: int | None = None
 
     @property
     def store_writable(self) -> bool:

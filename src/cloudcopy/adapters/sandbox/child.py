@@ -30,11 +30,13 @@ async def launched(
     Raises:
         Unavailable: a step of the plan failed.
     """
+    heard = [] if plan["listening"] is None else [plan["listening"]]
     with ExitStack() as stack:
         reader, told = os.pipe()
         stack.callback(os.close, reader)
         with ExitStack() as ours:
             ours.callback(os.close, told)
+            told = beside(ours, told)
             text = ours.enter_context(holding(json.dumps({**plan, "told": told}).encode()))
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -46,7 +48,7 @@ async def launched(
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
                 env={},
-                pass_fds=[text, told, *plan["keep"], *passed],
+                pass_fds=[text, told, *heard, *plan["keep"], *passed],
                 start_new_session=True,
             )
         async with ending(process):
@@ -54,6 +56,15 @@ async def launched(
             if problem:
                 raise Unavailable(f"rclone's sandbox did not start: {problem.decode()}")
     return process
+
+
+def beside(stack: ExitStack, fd: int) -> int:
+    """The same under a number that is not the one for the program's socket."""
+    if fd != launch.LISTENING:
+        return fd
+    other = os.dup(fd)
+    stack.callback(os.close, other)
+    return other
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from typing import Final
 from cloudcopy.adapters.sandbox import launch
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
-from cloudcopy.adapters.sandbox.child import ending, launched, opened, run_directory
+from cloudcopy.adapters.sandbox.child import beside, ending, launched, opened, run_directory
 from cloudcopy.adapters.sandbox.section import as_environment
 from cloudcopy.domain.errors import Invalid, Unavailable
 
@@ -98,10 +98,11 @@ def _store(store: Path | Shown | None) -> Iterator[int | None]:
 
 async def _start(program: Program, *, confined: bool) -> Confined:
     with ExitStack() as stack:
-        binary = stack.enter_context(opened(program.binary))
+        binary = beside(stack, stack.enter_context(opened(program.binary)))
         run = stack.enter_context(run_directory(program))
-        data = stack.enter_context(_directory(program.shown))
+        data = beside(stack, stack.enter_context(_directory(program.shown)))
         store = stack.enter_context(_store(program.store))
+        store = None if store is None else beside(stack, store)
         inside = Inside(
             data=f"/proc/self/fd/{data}",
             run="",
@@ -121,7 +122,7 @@ async def _start(program: Program, *, confined: bool) -> Confined:
             rules.append((store, "change" if program.store_writable else "read"))
         if program.listed:
             rules.append((data, "list"))
-        keep = [program.lock_fd, data, *([] if store is None else [store])]
+        keep = [beside(stack, program.lock_fd), data, *([] if store is None else [store])]
         process = await launched(
             launch.Plan(
                 parent=os.getpid(),
@@ -134,6 +135,7 @@ async def _start(program: Program, *, confined: bool) -> Confined:
                 program=binary,
                 argv=["rclone", *program.arguments(inside)],
                 env={"HOME": _HERE, "TMPDIR": _HERE, **as_environment(program.config)},
+                listening=program.socket,
             ),
             passed=[
                 binary,

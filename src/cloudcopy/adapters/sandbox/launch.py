@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Final, TypedDict
 
+LISTENING: Final = 3  # sd_listen_fds(3): where a program looks for a socket it inherits
 STAGE: Final = "/tmp"  # noqa: S108 - hidden under a private mount, see _stage
 
 
@@ -31,6 +32,8 @@ class Plan(TypedDict):
     cwd: A directory's descriptor.
     rules: Landlock rules, a descriptor or path with a key of `RIGHTS`; None for no Landlock.
     program: A path, or a descriptor.
+    listening: A socket's descriptor, which the program finds as `LISTENING`. No other
+        descriptor that it or we still need has that number (`child.beside`).
     """
 
     parent: int
@@ -43,6 +46,7 @@ class Plan(TypedDict):
     program: int | str
     argv: list[str]
     env: dict[str, str]
+    listening: int | None
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -196,6 +200,10 @@ def _run(plan: Plan) -> None:
     _inherit_only(plan["keep"])
     if plan["rules"] is not None:
         _restrict(plan["rules"])
+    if plan["listening"] is not None:
+        os.dup2(plan["listening"], LISTENING)
+        os.set_inheritable(LISTENING, True)
+        plan["env"] |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them; programs must not
         signal.signal(number, signal.SIG_DFL)
     os.execve(plan["program"], plan["argv"], plan["env"])  # noqa: S606 - no shell is the point

@@ -16,7 +16,7 @@ from cloudcopy.adapters.sql.tables import (
     machines,
     questions,
 )
-from cloudcopy.domain.errors import NotFound
+from cloudcopy.domain.errors import Conflict, NotFound
 from cloudcopy.domain.machine import (
     AccountId,
     ActualStatus,
@@ -27,7 +27,7 @@ from cloudcopy.domain.machine import (
     MachineId,
 )
 from cloudcopy.domain.offer import Hardware, ask_of
-from cloudcopy.domain.question import ANSWER_LIFE, Question, QuestionId
+from cloudcopy.domain.question import ANSWER_LIFE, MAX_OPEN, PATIENCE, Question, QuestionId
 from cloudcopy.domain.ssh import SshKeyId
 from cloudcopy.ports.instances import OfferSeen
 from cloudcopy.ports.vault import Sealed
@@ -168,9 +168,23 @@ class SqlInstances:
             raise NotFound("ssh key", key)
 
     async def ask(self, question: Question, *, machine: MachineId) -> None:
-        await self._connection.execute(
-            delete(questions).where(questions.c.asked_at < question.asked_at - ANSWER_LIFE)
+        await self.forget(before=question.asked_at - ANSWER_LIFE)
+        c = questions.c
+        waiting = await self._connection.scalar(
+            select(func.count())
+            .select_from(questions)
+            .where(
+                c.instance == question.instance,
+                c.answered_at.is_(None),
+                c.asked_at >= question.asked_at - PATIENCE,
+            )
         )
+        if (waiting or 0) >= MAX_OPEN:
+            raise Conflict(
+                f"{MAX_OPEN} questions about instance {question.instance} wait for its machine.",
+                code="too_many_questions",
+                next=("Wait for the answers, then ask again.",),
+            )
         await self._connection.execute(
             insert(questions).values(
                 id=question.id,
@@ -185,6 +199,9 @@ class SqlInstances:
                 asked_at=question.asked_at,
             )
         )
+
+    async def forget(self, *, before: datetime) -> None:
+        await self._connection.execute(delete(questions).where(questions.c.asked_at < before))
 
     async def answered(
         self, id: QuestionId, *, machine: MachineId, answer: str, at: datetime
