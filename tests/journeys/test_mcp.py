@@ -183,7 +183,7 @@ async def goes_wrong(up: Up, model: Model) -> None:
     write(up.root / "data", "a")
     for arguments, words in (
         ({"source": "/data", "destination": store}, "no ':' in it"),
-        ({"source": "@box:/", "destination": "@box:/x"}, "both instances"),
+        ({"source": "@box:/", "destination": "@box:/x"}, "one holds the other"),
         ({"source": "@nope:/", "destination": store}, "Yours are: "),
         ({"source": "@box:/", "destination": f"drive.{up.connection}:x"}, "is of type s3"),
         ({"source": "@box:/../x", "destination": store}, "climbs with '..'"),

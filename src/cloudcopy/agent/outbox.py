@@ -46,6 +46,7 @@ class Outbox:
     def latest(self, about: str, message: Message) -> None:
         """Say it once, in the place of what was to be said about the same."""
         self._latest[about] = message
+        self._filled.set()
 
     def say(self, message: Message) -> None:
         """Say it once, on this socket; whoever asked for it asks again when it is lost."""

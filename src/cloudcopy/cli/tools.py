@@ -116,6 +116,7 @@ class Tools:
             made = await self._client.plans.create(
                 instance=route.instance,
                 connection=route.connection,
+                source_instance=route.source_instance,
                 direction=route.direction,
                 src=route.src,
                 dst=route.dst,

@@ -1,6 +1,8 @@
 """What a copy can reach: its data, its store, and nothing else of the host."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -106,9 +108,10 @@ async def test_without_a_sandbox_the_same_download_does(ground: Ground) -> None:
     (ground.store / "link").mkdir()
     (ground.store / "link" / "owned").write_text("x")
     (ground.root / "link").symlink_to(ground.outside)
-    ground.top.chmod(0o711)
-    ground.top.parent.chmod(0o711)
-    ground.top.parent.parent.chmod(0o711)
+    for each in (ground.top, *ground.top.parents):
+        if each == Path(tempfile.gettempdir()):
+            break
+        each.chmod(0o711)
     ground.give()
     unconfined = SANDBOXES["unconfined"]()
     async with running(unconfined, ground, ground.target(), writable=True) as cell:
