@@ -52,11 +52,12 @@ class Loop:
         except RuntimeError:
             work.close()
             raise
-        doing = asyncio.run_coroutine_threadsafe(work, loop)
+        call = _Call(work)
         try:
-            return doing.result()
+            return asyncio.run_coroutine_threadsafe(call.run(), loop).result()
         except BaseException:
-            doing.cancel()
+            with suppress(RuntimeError):  # the loop has ended, and the call with it
+                loop.call_soon_threadsafe(call.give_up)
             raise
 
     def _running(self) -> asyncio.AbstractEventLoop:
@@ -104,6 +105,29 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
+
+
+class _Call(Generic[R]):
+    """One call in the loop's thread. Ctrl-C may come while it is handed over, before there is
+    anything to cancel; so what is to be cancelled is known before."""
+
+    def __init__(self, work: Coroutine[Any, Any, R]) -> None:
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._given_up = False
+
+    async def run(self) -> R:
+        self._task = asyncio.current_task()
+        if self._given_up:
+            self._work.close()
+            raise asyncio.CancelledError
+        return await self._work
+
+    def give_up(self) -> None:
+        """In the loop's thread. One that has ended is left as it is."""
+        self._given_up = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Blocking(Generic[N]):
