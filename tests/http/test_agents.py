@@ -16,7 +16,7 @@ from cloudcopy.adapters.sql.database import open_database
 from cloudcopy.compose import server
 from cloudcopy.compose.settings import ServerSettings
 from cloudcopy.domain.offer import Hardware
-from cloudcopy.domain.progress import Phase, Progress, Result
+from cloudcopy.domain.progress import Phase, Progress
 from cloudcopy.wire import agent as wire
 from tests.http.conftest import Plane
 from tests.http.hosted import HARDWARE, Hosted
@@ -317,34 +317,6 @@ async def test_a_message_that_cannot_be_acted_on_leaves_the_socket_open(
         other.close()
         await socket.send(wire.pack(report))  # what was not acknowledged is said again
         assert isinstance(await hear_kind(socket, wire.Ack), wire.Ack)
-
-
-async def test_a_sweep_that_cannot_be_tried_does_not_keep_a_transfer_from_its_end(
-    plane: Plane, address: str
-):
-    parameters = {
-        "endpoint": "http://a_name_that_boto_refuses:9",
-        "access_key_id": "a",
-        "secret_access_key": "b",
-    }
-    body = {"name": "odd", "cloud_type": "s3", "parameters": parameters}
-    await plane.ask("POST", "/v1/connections?test=false", body)
-    made = (await plane.ask("POST", "/v1/transfers", plane.native(connection="odd"))).json()
-    async with logged_in(plane, address) as socket:
-        order = (await hear_kind(socket, wire.Desired)).orders[0]
-        report = wire.Report(
-            transfer=made["id"],
-            attempt=1,
-            fence=order.fence,
-            kind="failed",
-            at=plane.services.now(),
-            reason="x",
-            result=Result(interrupted=True),
-        )
-        await socket.send(wire.pack(report))
-        await hear_kind(socket, wire.Ack)
-    state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
-    assert state == "failed"
 
 
 async def test_a_text_frame_is_no_message(plane: Plane, address: str):

@@ -215,3 +215,31 @@ async def test_a_changed_bandwidth_limit_is_told_and_a_paused_transfer_is_not(
         await hear_kind(socket, wire.Ack)
     async with logged_in(plane, address) as socket:
         assert (await hear_kind(socket, wire.Desired)).orders == []
+
+
+async def test_a_sweep_that_cannot_be_tried_does_not_keep_a_transfer_from_its_end(
+    plane: Plane, address: str
+):
+    parameters = {
+        "endpoint": "http://a_name_that_boto_refuses:9",
+        "access_key_id": "a",
+        "secret_access_key": "b",
+    }
+    body = {"name": "odd", "cloud_type": "s3", "parameters": parameters}
+    await plane.ask("POST", "/v1/connections?test=false", body)
+    made = (await plane.ask("POST", "/v1/transfers", plane.native(connection="odd"))).json()
+    async with logged_in(plane, address) as socket:
+        order = (await hear_kind(socket, wire.Desired)).orders[0]
+        report = wire.Report(
+            transfer=made["id"],
+            attempt=1,
+            fence=order.fence,
+            kind="failed",
+            at=plane.services.now(),
+            reason="x",
+            result=Result(interrupted=True),
+        )
+        await socket.send(wire.pack(report))
+        await hear_kind(socket, wire.Ack)
+    state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
+    assert state == "failed"

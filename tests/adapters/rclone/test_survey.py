@@ -5,10 +5,8 @@ import os
 import pytest
 
 from cloudcopy.adapters.rclone.ledger import Part
-from cloudcopy.adapters.rclone.listing import walk
 from cloudcopy.adapters.rclone.rc import RcError
-from cloudcopy.adapters.rclone.reasons import Reason
-from cloudcopy.adapters.rclone.survey import check, delete, plan
+from cloudcopy.adapters.rclone.survey import check, plan
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import EMPTY
 from cloudcopy.domain.order import Direction, Mode
@@ -165,34 +163,6 @@ async def test_a_mirror_deletes_what_only_the_destination_has_and_no_filter_hide
     assert (found.deleted, found.at_destination) == (2, 3)
     only = [row for row in bench.rows() if row.outcome is Outcome.DELETE]
     assert [(row.size, row.why) for row in only] == [(1, "only the destination has it")] * 2
-
-
-async def test_deletions_name_what_they_could_not_delete(bench: Bench):
-    for name in ("a", "d/b", "c", "other now", "at the source now"):
-        bench.put(name)
-    async with bench.rclone() as (sides, _), bench.spool() as spool:
-        _, there = await sides.kinds()
-        async for batch in walk(sides.rc.call, sides.target, server_times=there.slow_time):
-            await spool.destination(batch, known_only=False)
-        known = {each.path: each async for page in spool.facts() for each in page}
-        bench.put("other now", b"of another size")
-        asked = [
-            known["a"],
-            known["d/b"],
-            known["a"]._replace(path="gone already"),
-            known["a"]._replace(path="bad�name"),
-            known["other now"],
-            known["at the source now"]._replace(later_size=1),
-        ]
-        failed = await delete(sides, there, asked)
-        assert {name: why.code for name, why in failed.items()} == {
-            "bad�name": "bad_name",
-            "other now": "changed_since_plan",
-            "at the source now": "changed_since_plan",
-        }
-        assert all(isinstance(why, Reason) for why in failed.values())
-    found = await survey("check", bench)
-    assert found.result.at_destination == 3
 
 
 @pytest.mark.parametrize("work", ["plan", "check"])
