@@ -14,7 +14,6 @@ from cloudcopy.domain.ledger import FileRow
 
 ROWS: Final = 4096  # in one chunk, at most
 MAX_RAW_BYTES: Final = 2 * 1024 * 1024  # of JSON in one chunk: a path is at most 4 KiB long
-MAX_ROW_BYTES: Final = 64 * 1024
 _GZIP: Final = 31  # zlib's window bits for a gzip member
 _LEVEL: Final = 3  # faster than rclone can list, and a quarter of the size
 

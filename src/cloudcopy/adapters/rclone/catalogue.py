@@ -147,7 +147,7 @@ class Catalogue:
         await self.spool.mark(FileRow(each.path, Outcome.NEW, each.size) for each in batch)
 
     async def _failed(self, error: Unlisted) -> None:
-        known = BAD_NAME if NAMELESS in error.directory else reason(str(error))
+        known = error.why
         self._unread.add(error.directory)
         await self.spool.mark(
             [FileRow(f"{error.directory}/", Outcome.FAILED, -1, known.code, known.text)]

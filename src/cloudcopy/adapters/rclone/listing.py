@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from cloudcopy.adapters.rclone.rc import RcError
+from cloudcopy.adapters.rclone.reasons import BAD_NAME, Reason, reason
 from cloudcopy.adapters.rclone.remotes import REMOTE
 
 AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
@@ -82,6 +83,11 @@ class Unlisted(RcError):
     def __init__(self, directory: str, error: RcError) -> None:
         super().__init__(str(error), error.status)
         self.directory = directory
+
+    @property
+    def why(self) -> Reason:
+        """In plain words. A name that is only a look is not found, whatever it is a look of."""
+        return BAD_NAME if NAMELESS in self.directory else reason(str(self))
 
 
 async def walk(

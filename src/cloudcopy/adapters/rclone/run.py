@@ -169,8 +169,9 @@ class Run:
             await self.proof.gather(bring=trouble is None and not named)
             await catalogue.unnamed()
             if passes.unreached and not _helpless(trouble):
-                far = surveyed(sides, self.spool, self.ledger, catalogue.here, catalogue.there)
-                await far.settle(Rules.of(copy.flags, window=far.window))
+                here, there = catalogue.here, catalogue.there
+                both = surveyed(sides, self.spool, self.ledger, here, there, name=catalogue.name)
+                await both.settle(Rules.of(copy.flags, window=both.window))
         except RcError as error:
             proven = False
             trouble = trouble or reason(str(error))

@@ -212,14 +212,6 @@ class Spool(Scratch):
             )
         )
 
-    async def unmark(self, outcome: Outcome) -> None:
-        """Files marked so are not marked any more."""
-        await self.do(
-            lambda database: database.execute(
-                "UPDATE files SET outcome = NULL WHERE outcome = ?", (outcome.value,)
-            )
-        )
-
     # Going through it, sorted by path
 
     async def facts(self, outcomes: Collection[Outcome] = ()) -> AsyncIterator[Sequence[Facts]]:

@@ -10,13 +10,12 @@ from cloudcopy.adapters.rclone.account import Account, account
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.facts import Facts, Pair
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import NAMELESS, Side, Unlisted, look, nanoseconds
+from cloudcopy.adapters.rclone.listing import Side, Unlisted, look, nanoseconds
 from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.pairs import Answer, Told, Trouble, look_over
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import (
     AT_SOURCE_NOW,
-    BAD_NAME,
     NEW_THERE,
     Reason,
     cure,
@@ -257,7 +256,7 @@ async def _unread(spool: Spool) -> Broken | None:
 
 
 def _unlisted(error: Unlisted) -> Broken:
-    known = BAD_NAME if NAMELESS in error.directory else reason(str(error))
+    known = error.why
     place = f"the directory {error.directory}" if error.directory else "its top directory"
     return refused(replace(known, text=f"{place} could not be listed: {known.text}"))
 
