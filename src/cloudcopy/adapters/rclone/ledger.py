@@ -27,6 +27,8 @@ _SKIPPED: Final = {
 _PARTIAL: Final = re.compile(r"\.[0-9a-f]{8}\.partial$")
 # And then rclone lists it as an empty one, or without what it could not look at.
 _CLOSED: Final = ("failed to open directory", "failed to get info about directory entry")
+# A file that was being compared when all was broken off: rclone had not come to it.
+_UNCOMPARED: Final = re.compile(r"Failed to calculate (src|dst) hash: .*context canceled")
 _DUPLICATE: Final = ("Duplicate object found in source", "Duplicate directory found in source")
 
 
@@ -144,6 +146,8 @@ class Ledger:
 
     def _error(self, name: str, text: str, *, directory: str = "") -> None:
         if not text or text.startswith("rc: "):  # said again in the call's own answer
+            return
+        if name and _UNCOMPARED.match(text):
             return
         known = reason(text)
         if name and self._part in (Part.COPY, Part.HASH):
