@@ -75,12 +75,12 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(s3: S3) -> Bench:
+async def bench(s3: S3, tmp_path: Path) -> Bench:
     bwrap = shutil.which("bwrap")
     sandbox = await choose(
         bwrap=Path(bwrap) if bwrap else None, allow_unconfined=False, prefer=None
     )
-    return Bench(StoreProbe(sandbox, await find()), s3)
+    return Bench(StoreProbe(sandbox, await find(), tmp_path), s3)
 
 
 @pytest.fixture(params=["by name", "by directory"])

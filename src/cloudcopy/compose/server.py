@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -15,6 +15,7 @@ import uvicorn
 from cloudcopy.adapters import documents, system
 from cloudcopy.adapters.bus.local import LocalBus
 from cloudcopy.adapters.cron import read_cron
+from cloudcopy.adapters.directories import own_directory
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.probe import StoreProbe
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
@@ -67,10 +68,12 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
     sandbox = await choose(
         bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox
     )
-    probe = StoreProbe(sandbox, await find(tools.rclone))
     bus = LocalBus()
     now = system.utc_now
-    async with open_database(data_dir / "cloudcopy.db") as database:
+    async with AsyncExitStack() as stack:
+        looks = await asyncio.to_thread(stack.enter_context, own_directory(data_dir / "looks"))
+        probe = StoreProbe(sandbox, await find(tools.rclone), looks)
+        database = await stack.enter_async_context(open_database(data_dir / "cloudcopy.db"))
         opened, reads = partial(open_store, database), SqlReads(database)
         transfer_desk = transfers.Desk(
             opened, reads, bus, now, system.new_ulid, system.new_fence, settings.limits

@@ -35,10 +35,15 @@ _NO_FLAGS: Final = Flags()
 
 @dataclass(frozen=True, slots=True)
 class StoreProbe:
-    """See `ports.engine.Probe`. Confined like a copy, and shown an empty directory."""
+    """See `ports.engine.Probe`. Confined like a copy, and shown an empty directory.
+
+    Attributes:
+        work_dir: Private to this process, and gone with it.
+    """
 
     sandbox: Sandbox
     binary: Path
+    work_dir: Path
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def check(self, backend: Backend, root: RemotePath) -> None:
@@ -70,7 +75,7 @@ class StoreProbe:
             StoreUnreachable: rclone ended, or one of its answers was an error.
         """
         ledger = Ledger()
-        with tempfile.TemporaryDirectory(prefix="cloudcopy-probe-") as scratch:
+        with tempfile.TemporaryDirectory(dir=self.work_dir) as scratch:
             empty, run_dir = await asyncio.to_thread(_directories, Path(scratch))
             with open_source(empty, InstancePath("")) as shown, _nothing() as nothing:
                 try:
