@@ -7,6 +7,7 @@ from typing import Final
 
 from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.choice import Choice
+from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.passes import LOOKS
 from cloudcopy.adapters.rclone.spool import KNOWN
 from cloudcopy.adapters.rclone.verdict import TOUCHED, Verdict
@@ -17,15 +18,21 @@ from cloudcopy.domain.progress import Verified
 MAX_NAMED: Final = 50_000  # files that are looked at by name rather than in a listing
 _MARKS: Final = ", ".join(f"'{each.value}'" for each in TOUCHED)
 _TOUCHED: Final = f"outcome IN ({_MARKS}) AND path NOT LIKE '%/'"
+_WHICH: Final = f"SELECT path FROM files WHERE {_TOUCHED}"  # noqa: S608
 _SAME: Final = (
     "SELECT a.path FROM first a JOIN last b ON a.path = b.path AND a.size = b.size "
     "AND a.mtime = b.mtime AND a.inode = b.inode AND a.ctime = b.ctime"
 )
 # `first` is older than the listing: what changed between the two is in neither `_SAME`.
-_STAYS: Final = "later_size = size, later_time = time, later_hash = hash"
-_CHANGED: Final = "size IS NOT NULL AND later_size IS NULL AND path NOT LIKE '%/'"
-_APPEARED: Final = (
+_KEEP: Final = "UPDATE files SET later_size = size, later_time = time, later_hash = hash"
+_ODD: Final = (  # what changed, and what appeared
+    "SELECT path FROM files WHERE size IS NOT NULL AND later_size IS NULL AND path NOT LIKE '%/' "
+    "UNION "
     "SELECT path FROM last WHERE path NOT IN (SELECT path FROM files WHERE size IS NOT NULL)"
+)
+_FORGET: Final = (
+    "UPDATE files SET there_size = NULL, there_time = NULL, there_hash = NULL "  # noqa: S608
+    f"WHERE {_TOUCHED}"
 )
 
 
@@ -38,18 +45,19 @@ class Afterwards:
 
     async def untouched(self) -> None:
         """Nothing was done, so the first listing is the last one."""
-        await self._execute(f"UPDATE files SET {_STAYS} WHERE size IS NOT NULL")
+        await self._execute(f"{_KEEP} WHERE size IS NOT NULL")
         await self._execute("INSERT OR REPLACE INTO last SELECT * FROM first")
 
     async def source(self, hashes: Sequence[str]) -> None:
         """Raises RcError: it could not be listed."""
         catalogue = self.catalogue
         if not self.choice.upload:
-            touched = await self._paths(f"SELECT path FROM files WHERE {_TOUCHED}")
-            if touched is None or len(touched) * LOOKS > catalogue.spool.found:
+            touched = await self._paths(_WHICH)
+            many = touched is None or len(touched) * LOOKS > catalogue.spool.found
+            if touched is None or many or not all(map(askable, touched)):
                 await catalogue.source_again(hashes=hashes)
                 return
-            await self._execute(f"UPDATE files SET {_STAYS} WHERE NOT ({_TOUCHED})")
+            await self._execute(f"{_KEEP} WHERE NOT ({_TOUCHED})")
             await catalogue.source_named(touched, hashes=hashes)
             # Asked for alone, an object's time is told in whole seconds.
             await self._execute(
@@ -58,12 +66,11 @@ class Afterwards:
             )
             return
         await self.choice.glance("last")
-        await self._execute(
-            f"UPDATE files SET {_STAYS} WHERE size IS NOT NULL AND path IN ({_SAME})"
-        )
-        odd = await self._paths(f"SELECT path FROM files WHERE {_CHANGED} UNION {_APPEARED}")
+        await self._execute(f"{_KEEP} WHERE size IS NOT NULL AND path IN ({_SAME})")
+        odd = await self._paths(_ODD)
         filtered = catalogue.sides.copy.flags.narrows
-        if filtered or odd is None or len(odd) * LOOKS > catalogue.spool.found + LOOKS * LOOKS:
+        many = odd is None or len(odd) * LOOKS > catalogue.spool.found + LOOKS * LOOKS
+        if odd is None or many or filtered or not all(map(askable, odd)):
             await catalogue.source_again(hashes=hashes)
             await self._execute(
                 "UPDATE files SET later_hash = hash WHERE later_hash IS NULL "
@@ -75,13 +82,10 @@ class Afterwards:
     async def destination(self, hashes: Sequence[str]) -> None:
         """Raises RcError: it could not be listed."""
         catalogue = self.catalogue
-        touched = await self._paths(f"SELECT path FROM files WHERE {_TOUCHED}")
+        touched = await self._paths(_WHICH)
         few = touched is not None and len(touched) * LOOKS <= catalogue.spool.found
         if touched is not None and (few or not self.choice.upload):
-            await self._execute(
-                "UPDATE files SET there_size = NULL, there_time = NULL, there_hash = NULL "
-                f"WHERE {_TOUCHED}"
-            )
+            await self._execute(_FORGET)
             await catalogue.destination_named(touched, hashes=hashes)
         else:
             await catalogue.spool.forget_destination()
