@@ -130,10 +130,18 @@ class Choice:
 
     async def _decide(self) -> None:
         spool, rules = self.catalogue.spool, self.rules
-        plain = rules.level is Level.MTIME
-        if self.index and plain:
+        if self.index and rules.level is Level.MTIME:
             await self.index.tell(doubts=not rules.update)
-            await self._read()
+        if self.index and rules.level is Level.CHECKSUM and not rules.update:
+            near, far = ("size", "there_") if self.upload else ("there_size", "")
+            await spool.do(
+                lambda database: database.execute(
+                    "UPDATE files SET outcome = ?, code = ? WHERE outcome IS NULL "  # noqa: S608
+                    f"AND {near} = {far}size AND {far}hash <> ''",
+                    (Outcome.UPDATE, DOUBTFUL),
+                )
+            )
+        await self._read()
         both = surveyed(
             self.catalogue.sides,
             spool,

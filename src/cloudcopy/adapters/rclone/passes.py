@@ -10,10 +10,12 @@ from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.names import Names, odd
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
+from cloudcopy.adapters.rclone.remotes import unasked
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import OPEN, Spool
 from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import Outcome
+from cloudcopy.domain.order import Verify
 
 AT_ONCE: Final = 50_000  # names in one call: some 10 MB in rclone
 _TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
@@ -101,8 +103,9 @@ class Passes:
         if self.name:
             trouble = await self._called(self._single(self.name))
         elif not named:
-            config = {"_config": {"NoCheckDest": True}} if self.fresh and self._overwrites else {}
-            trouble = await self._called(self._tree(config))
+            sure = self.fresh and self._overwrites
+            config = {"_config": {"NoCheckDest": True}} if sure else {}
+            trouble = await self._called(self._tree(config, sure=sure))
         else:
             for which in (_SURE, _UNSURE) if self.surveyed else ("TRUE",):
                 async for some in self._chunks(which):
@@ -140,7 +143,8 @@ class Passes:
         plain = [each for each in names if not odd(each)]
         if plain:
             async with self.names.only(plain) as chosen:
-                trouble = await self._called(self._tree({**chosen, "_config": config}))
+                called = self._tree({**chosen, "_config": config}, sure="NoCheckDest" in config)
+                trouble = await self._called(called)
         for name in names:
             if odd(name) and not self.ledger.hopeless:
                 trouble = await self._called(self._single(name)) or trouble
@@ -186,8 +190,12 @@ class Passes:
                 each.cancel()
             await asyncio.gather(call, doomed, return_exceptions=True)
 
-    def _tree(self, chosen: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        return "sync/copy", {"srcFs": self.sides.source, "dstFs": self.sides.target, **chosen}
+    def _tree(self, chosen: dict[str, Any], *, sure: bool) -> tuple[str, dict[str, Any]]:
+        sides = self.sides
+        # What is sent without a look at its place is listed afterwards, with its hash.
+        proven = sure and sides.copy.verify is Verify.HASH and bool(self.spool.kind)
+        target = unasked(sides.target, sides.copy.backend.type) if proven else sides.target
+        return "sync/copy", {"srcFs": sides.source, "dstFs": target, **chosen}
 
     def _single(self, name: str) -> tuple[str, dict[str, Any]]:
         sides = self.sides

@@ -29,7 +29,12 @@ class Scratch:
 
         def inside() -> T:
             with _transaction(self._database) if transaction else contextlib.nullcontext():
-                return work(self._database)
+                done = work(self._database)
+                if isinstance(done, sqlite3.Cursor):
+                    # Freed in another thread it would reset the statement that it shares with
+                    # the next call, which this thread may be at by then.
+                    done.close()
+                return done
 
         loop = asyncio.get_running_loop()
         # Shielded: what was handed over once is done, whoever stops waiting for it.
