@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -111,24 +111,14 @@ class Index:
         )
 
         def inside(database: sqlite3.Connection) -> None:
-            if not self.path.exists():
-                return
-            database.execute("ATTACH ? AS known", (str(self.path),))
-            try:
-                database.execute(statement.format(which=believed), (Outcome.UNCHANGED, KNOWN))
-                if doubts:
-                    unsure = (Outcome.UPDATE, DOUBTFUL)
-                    database.execute(statement.format(which=f"NOT ({believed})"), unsure)
-            except sqlite3.OperationalError:
-                return  # somebody writes to it, or it has another form
-            except sqlite3.DatabaseError:
-                self.path.unlink(missing_ok=True)
-            finally:
-                database.execute("DETACH known")
-            with contextlib.suppress(OSError):
-                os.utime(self.path)  # it was of use: see `_shrink`
+            database.execute(statement.format(which=believed), (Outcome.UNCHANGED, KNOWN))
+            if doubts:
+                unsure = (Outcome.UPDATE, DOUBTFUL)
+                database.execute(statement.format(which=f"NOT ({believed})"), unsure)
 
-        await self.spool.do(inside, transaction=False)
+        await self.spool.do(
+            lambda database: _with_known(database, self.path, inside), transaction=False
+        )
 
     async def learn(self, *, whole: bool) -> None:
         """Keep what the spool's table ``proven`` has, with the last glances.
@@ -151,6 +141,26 @@ class Index:
                 _shrink(self.path)
 
         await self.spool.do(inside)
+
+
+def _with_known(
+    database: sqlite3.Connection, path: Path, work: Callable[[sqlite3.Connection], None]
+) -> None:
+    """Carry out `work` with the file, if there is one, as the schema ``known``. A damaged one is
+    dropped; what was read of it before stands for itself."""
+    if not path.exists():
+        return
+    try:
+        database.execute("ATTACH ? AS known", (str(path),))
+        try:
+            work(database)
+        finally:
+            database.execute("DETACH known")
+        os.utime(path)  # it was of use: see `_shrink`
+    except (sqlite3.OperationalError, OSError):
+        pass  # somebody writes to it, it has another form, or it cannot be opened
+    except sqlite3.DatabaseError:
+        path.unlink(missing_ok=True)
 
 
 def _paths(database: sqlite3.Connection) -> Iterator[str]:
