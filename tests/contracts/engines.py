@@ -125,6 +125,10 @@ class Bench:
         )
         return self.engine.run(copy, stop or asyncio.Event())
 
+    def forget(self) -> None:
+        """Whatever the agent remembers of earlier copies is gone."""
+        shutil.rmtree(self.root.parent / "work/index", ignore_errors=True)
+
     def place(self, remote: str, bucket: str = BUCKET) -> str:
         return f"{bucket}/{self.prefix}/{remote}"
 

@@ -234,6 +234,7 @@ async def test_what_an_earlier_try_may_have_sent_is_proven_by_hash(bench: Bench,
     bench.write("data/b.txt", "b")
     await bench.copy(UP, "data", "run")
     bench.write("data/c.txt", "c")
+    bench.forget()
     end = await bench.copy(UP, "data", "run", asked={"again": again})
     assert isinstance(end, Done), end
     found = {path: row.verified for path, row in bench.rows().items()}

@@ -182,6 +182,11 @@ class Flags:
         return "--dry-run" in self.switches
 
     @property
+    def chooses(self) -> bool:
+        """Whether files are chosen by what they are on each side; see `CHOOSING`."""
+        return any(name in CHOOSING for name, _ in self.values)
+
+    @property
     def narrows(self) -> bool:
         """Whether some files of the source may be left out on purpose."""
         return bool(self.rules) or any(name in _NARROWING for name, _ in self.values)

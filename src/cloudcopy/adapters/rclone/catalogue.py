@@ -71,7 +71,7 @@ class Catalogue:
 
     # The source
 
-    async def source(self) -> None:
+    async def source(self, *, hashes: Sequence[str] = ()) -> None:
         """Before anything is done: every file that the copy is about.
 
         Raises:
@@ -84,7 +84,11 @@ class Catalogue:
             await self._chosen(self.only)
         else:
             await self._tree(
-                self.sides.source, self.spool.source, must_exist=True, unread=self._failed
+                self.sides.source,
+                self.spool.source,
+                hashes=() if self.here.slow_hash else hashes,
+                must_exist=True,
+                unread=self._failed,
             )
         await self.ledger.pour(self.spool)
 
@@ -153,10 +157,70 @@ class Catalogue:
             [FileRow(f"{error.directory}/", Outcome.FAILED, -1, known.code, known.text)]
         )
 
+    async def source_named(self, paths: Sequence[str], *, hashes: Sequence[str]) -> None:
+        """After the copy: these files of the source.
+
+        Raises:
+            RcError: one could not be asked for.
+        """
+        self.ledger.begin(Part.OTHER)
+        free = () if self.here.slow_hash else hashes
+        for first in range(0, len(paths), AT_ONCE):
+            some = paths[first : first + AT_ONCE]
+            fs = self.sides.source
+            await self.spool.again(
+                await self._named(fs, some, hashes=free, source=True, singly=True)
+            )
+
     # The destination
 
-    async def destination(self, *, hashes: Sequence[str] = ()) -> None:
+    async def destination_before(self, directories: Chosen, *, hashes: Sequence[str]) -> None:
+        """Before the copy: what is in `directories`, with the times that the listing tells.
+
+        Raises:
+            RcError: it could not be listed.
+        """
+
+        async def put(batch: Sequence[Listed]) -> None:
+            await self.spool.destination(batch, known_only=False)
+
+        await self._tree(
+            self.sides.target,
+            put,
+            hashes=() if self.there.slow_hash else hashes,
+            everything=True,
+            directories=directories,
+            slow_time=self.there.slow_time,
+            unread=self._closed,
+        )
+
+    async def destination_named(self, paths: Sequence[str], *, hashes: Sequence[str]) -> None:
+        """After the copy: these files of the destination.
+
+        Raises:
+            RcError: one could not be asked for.
+        """
+        self.ledger.begin(Part.OTHER)
+        free = () if self.there.slow_hash else hashes
+        for first in range(0, len(paths), AT_ONCE):
+            some = paths[first : first + AT_ONCE]
+            fs = self.sides.target
+            found = await self._named(
+                fs,
+                some,
+                hashes=free,
+                source=False,
+                singly=True,
+                times=not self.there.slow_time,
+                server_times=self.there.slow_time,
+            )
+            await self._arrived(found)
+
+    async def destination(self, *, hashes: Sequence[str] = (), times: bool = False) -> None:
         """After the copy: the files that the source has, too.
+
+        Args:
+            times: With the times that the listing tells.
 
         Raises:
             RcError: it could not be listed.
@@ -172,7 +236,8 @@ class Catalogue:
             hashes=free,
             everything=True,
             directories=self.spool.has_directory,
-            times=False,
+            times=times,
+            slow_time=self.there.slow_time,
             unread=self._closed,
         )
 
@@ -224,7 +289,15 @@ class Catalogue:
                 await put(await self._named(fs, some, hashes=hashes, source=source))
 
     async def _named(
-        self, fs: str, names: Sequence[str], *, hashes: Sequence[str] = (), source: bool
+        self,
+        fs: str,
+        names: Sequence[str],
+        *,
+        hashes: Sequence[str] = (),
+        source: bool,
+        singly: bool = False,
+        times: bool = False,
+        server_times: bool = False,
     ) -> Sequence[Listed]:
         done = 0
         while True:
@@ -234,8 +307,9 @@ class Catalogue:
                     fs,
                     names,
                     hashes=hashes,
-                    times=source and not self.here.slow_time,
-                    server_times=source and self.here.slow_time,
+                    times=times or (source and not self.here.slow_time),
+                    server_times=server_times or (source and self.here.slow_time),
+                    singly=singly,
                 )
             except RcError as error:
                 known = reason(str(error))
@@ -258,6 +332,7 @@ class Catalogue:
         everything: bool = False,
         directories: Chosen | None = None,
         times: bool = True,
+        slow_time: bool | None = None,
         below: str = "",
         must_exist: bool = False,
         unread: Unread | None = None,
@@ -266,10 +341,15 @@ class Catalogue:
 
         A directory that vanished has no files. One that may not be listed goes to `unread`.
 
+        Args:
+            slow_time: The time of arrival stands for the file's own; by default as the source
+                has it.
+
         Raises:
             RcError: a directory could not be listed, and there is no `unread`, or it is the top.
         """
         todo, done = [below], 0
+        slow = self.here.slow_time if slow_time is None else slow_time
         while todo:
             failed: list[Unlisted] = []
             for directory in todo:
@@ -277,8 +357,8 @@ class Catalogue:
                     self.sides.rc.call,
                     fs,
                     hashes=hashes,
-                    times=times and not self.here.slow_time,
-                    server_times=times and self.here.slow_time,
+                    times=times and not slow,
+                    server_times=times and slow,
                     everything=everything,
                     directories=directories,
                     below=directory,

@@ -20,6 +20,7 @@ from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.flags import PATIENT
 from cloudcopy.adapters.rclone.gauge import Gauge, Pace
+from cloudcopy.adapters.rclone.index import DIRECTORY as INDEXES
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.process import Daemon, daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
@@ -83,6 +84,7 @@ class RcloneEngine:
                 spool=spool,
                 patience=Patience(sleep=self.sleep, random=self.random),
                 pace=pace.keep,
+                index=self.work_dir / INDEXES,
             )
             gauge = Gauge(run, self.monotonic)
             stack.push_async_callback(gauge.close)

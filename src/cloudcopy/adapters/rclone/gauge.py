@@ -100,7 +100,7 @@ class Gauge:
             found=spool.found,
             to_copy=max(ledger.sent, sent_before + int(stats.get("totalTransfers") or 0)),
             copied=ledger.sent,
-            skipped=self._skipped + self._left_out,
+            skipped=self._skipped + self._left_out + (passes.left if passes else 0),
             failed=self._failed,
             retried=self._retried,
             verified=run.verified + (proof.verified if proof else 0),

@@ -24,6 +24,7 @@ from cloudcopy.adapters.rclone.process import Daemon
 # its picture, and others behind U+201B. Not all of that finds the way back.
 _ASKABLE: Final = re.compile(rf"[^\x00-\x1f\x7f\u201b\u2400-\u2421{NAMELESS}]*")
 AT_ONCE: Final = 1000  # in one listing, whose answer comes in one piece
+MAX_BYTES: Final = 256 << 20  # of files in one that reads them: so the numbers move
 _READABLE: Final = 0o644  # by rclone, which runs as another user; the directory is private
 
 
@@ -57,8 +58,12 @@ class Names:
         hashes: Sequence[str] = (),
         times: bool = False,
         server_times: bool = False,
+        singly: bool = False,
     ) -> Sequence[Listed]:
         """Those of the files that are there, at most `AT_ONCE` of them.
+
+        Args:
+            singly: Ask for each of them; else the directories that they are in are listed.
 
         Raises:
             RcError: it could not be listed.
@@ -72,6 +77,8 @@ class Names:
                 hashes, times=times or server_times, everything=True, server_times=server_times
             )
             asked["opt"] |= {"recurse": True, "filesOnly": True}
+            if singly:
+                asked["_config"] = {**asked.get("_config", {}), "NoTraverse": True}
             async with self.only(plain) as chosen:
                 answer = await self._rc.call(
                     "operations/list", fs=store, remote="", **{**asked, **chosen}

@@ -17,7 +17,7 @@ from cloudcopy.adapters.rclone.listing import Call, Listed, Side, Unlisted, nano
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
-from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.spool import OPEN, Spool
 from cloudcopy.domain.compare import Decision, Level, Need, Rules, Seen, decide, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode
@@ -144,7 +144,7 @@ class Survey:
     async def settle(self, rules: Rules) -> None:
         """Mark the files that rclone may not have come to, and would have left as they are."""
         async for page in self.spool.facts():
-            open_ = [each for each in page if each.outcome is None and _same_size(each)]
+            open_ = [each for each in page if _unsaid(each) and _same_size(each)]
             for start in range(0, len(open_), AT_ONCE):
                 some = open_[start : start + AT_ONCE]
                 await self._mark([pair(each, self.spool.kind) for each in some], rules, _left)
@@ -311,6 +311,10 @@ async def unless_absent(
     except Unlisted as error:
         if error.directory or reason(str(error)).code not in NOT_THERE:
             raise
+
+
+def _unsaid(facts: Facts) -> bool:
+    return facts.outcome is None or (facts.code == OPEN and not facts.tries)
 
 
 def _same_size(facts: Facts) -> bool:

@@ -10,12 +10,20 @@ from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.names import Names, odd
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
+from cloudcopy.adapters.rclone.remotes import unasked
 from cloudcopy.adapters.rclone.sides import Sides
-from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.spool import OPEN, Spool
+from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import Outcome
+from cloudcopy.domain.order import Verify
 
 AT_ONCE: Final = 50_000  # names in one call: some 10 MB in rclone
 _TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
+_SURE: Final = f"code IS NOT '{OPEN}'"
+_UNSURE: Final = f"code = '{OPEN}'"
+LOOKS: Final = 20  # one look costs about as much as listing so many
+# With them rclone must see what the destination has when it comes to a file.
+_LOOKING: Final = frozenset({"--ignore-existing", "--immutable", "--update"})
 
 
 @dataclass(kw_only=True)
@@ -25,6 +33,10 @@ class Passes:
     Attributes:
         name: The source is the single file of this name; empty for a directory.
         always: Copy what is named without looking whether the destination has it.
+        surveyed: Both sides were listed before: what is marked as to be copied is copied without
+            looking, but for what is marked as `OPEN`.
+        fresh: And the destination has nothing of the source.
+        left: Files that were found to be left as they are, before the first pass.
         group: Of rclone's statistics, for the pass that runs.
         sent_before, bytes_before: Files and bytes of the passes before that one.
         replaced_before: See `Ledger.replaced`.
@@ -38,6 +50,9 @@ class Passes:
     patience: Patience
     name: str
     always: bool = False
+    surveyed: bool = False
+    fresh: bool = False
+    left: int = 0
     group: str = ""
     sent_before: int = 0
     bytes_before: int = 0
@@ -70,7 +85,8 @@ class Passes:
             throttled = known.code == "throttled" or "throttled" in codes
             if not await self.patience.wait(self.ledger.round, throttled=throttled, text=trouble):
                 return known
-            await self.spool.remark(Outcome.FAILED, Outcome.NEW, codes=codes)
+            await self.spool.remark(Outcome.FAILED, Outcome.NEW, codes=codes, code=OPEN)
+            self.fresh = False
             # What could not be listed is found by going over everything again.
             named = named or not self.ledger.errors
 
@@ -87,12 +103,15 @@ class Passes:
         if self.name:
             trouble = await self._called(self._single(self.name))
         elif not named:
-            trouble = await self._called(self._tree({}))
+            sure = self.fresh and self._overwrites
+            config = {"_config": {"NoCheckDest": True}} if sure else {}
+            trouble = await self._called(self._tree(config, sure=sure))
         else:
-            async for some in self._chunks():
-                trouble = await self._named(some) or trouble
-                if self.ledger.hopeless:
-                    break
+            for which in (_SURE, _UNSURE) if self.surveyed else ("TRUE",):
+                async for some in self._chunks(which):
+                    if self.ledger.hopeless:
+                        break
+                    trouble = await self._named(some, self._config(which, len(some))) or trouble
         self.ledger.begin(Part.OTHER)
         stats = await self.sides.rc.call("core/stats", group=self.group)
         self.group = ""
@@ -101,22 +120,39 @@ class Passes:
         self.replaced_before = self.ledger.replaced
         return trouble
 
-    async def _named(self, names: Sequence[str]) -> str:
+    @property
+    def _overwrites(self) -> bool:
+        """Whether a file may be sent without looking for one in its place: the store keeps one
+        of each name, and no flag says to leave some."""
+        switches = self.sides.copy.flags.switches
+        return self.surveyed and not switches & _LOOKING
+
+    def _config(self, which: str, names: int) -> dict[str, bool]:
+        """How rclone goes about files that are named."""
+        if which == _SURE and self._overwrites:
+            # Looking at each object of a store is dearer than listing, from some number on.
+            few = self.sides.upload or names * LOOKS < self.spool.found
+            return {"NoCheckDest": True, "NoTraverse": few}
+        if which == _UNSURE and level_of(self.sides.copy.flags) is Level.CHECKSUM:
+            return {"NoTraverse": names * LOOKS < self.spool.found}
+        # One look for each file: a listing would show much that is not asked for.
+        return {"NoTraverse": True, **({"IgnoreTimes": True} if self.always else {})}
+
+    async def _named(self, names: Sequence[str], config: dict[str, bool]) -> str:
         trouble = ""
         plain = [each for each in names if not odd(each)]
         if plain:
             async with self.names.only(plain) as chosen:
-                # One look for each file: a listing would show much that is not asked for.
-                config = {"NoTraverse": True, **({"IgnoreTimes": True} if self.always else {})}
-                trouble = await self._called(self._tree({**chosen, "_config": config}))
+                called = self._tree({**chosen, "_config": config}, sure="NoCheckDest" in config)
+                trouble = await self._called(called)
         for name in names:
             if odd(name) and not self.ledger.hopeless:
                 trouble = await self._called(self._single(name)) or trouble
         return trouble
 
-    async def _chunks(self) -> AsyncIterator[Sequence[str]]:
+    async def _chunks(self, which: str) -> AsyncIterator[Sequence[str]]:
         some: list[str] = []
-        async for page in self.spool.facts(_TO_COPY):
+        async for page in self.spool.facts(_TO_COPY, where=which):
             some.extend(each.path for each in page)
             if len(some) >= AT_ONCE:
                 yield some
@@ -154,8 +190,12 @@ class Passes:
                 each.cancel()
             await asyncio.gather(call, doomed, return_exceptions=True)
 
-    def _tree(self, chosen: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        return "sync/copy", {"srcFs": self.sides.source, "dstFs": self.sides.target, **chosen}
+    def _tree(self, chosen: dict[str, Any], *, sure: bool) -> tuple[str, dict[str, Any]]:
+        sides = self.sides
+        # What is sent without a look at its place is listed afterwards, with its hash.
+        proven = sure and sides.copy.verify is Verify.HASH and bool(self.spool.kind)
+        target = unasked(sides.target, sides.copy.backend.type) if proven else sides.target
+        return "sync/copy", {"srcFs": sides.source, "dstFs": target, **chosen}
 
     def _single(self, name: str) -> tuple[str, dict[str, Any]]:
         sides = self.sides

@@ -53,7 +53,7 @@ class Daemon:
     """A running rclone.
 
     Attributes:
-        single_file: What it was shown of the instance is one file, not a directory.
+        shown: What it was shown of the instance.
         run_dir: A private directory that rclone sees as `inside.run`.
         killed: It did not end when asked, so it may have left unfinished uploads.
     """
@@ -62,9 +62,14 @@ class Daemon:
     inside: Inside
     log: Log
     confined: Confined
-    single_file: bool
+    shown: Shown
     run_dir: Path
     killed: bool = field(default=False, init=False)
+
+    @property
+    def single_file(self) -> bool:
+        """What it was shown of the instance is one file, not a directory."""
+        return bool(self.shown.name)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """`Rc.call`, with the log read up to the answer."""
@@ -136,9 +141,7 @@ async def daemon(
         finally:
             os.close(log.writer)
         async with Rc(run_dir, password) as rc:
-            running = Daemon(
-                rc, seen[0], log, confined, single_file=bool(shown.name), run_dir=run_dir
-            )
+            running = Daemon(rc, seen[0], log, confined, shown=shown, run_dir=run_dir)
             try:
                 await _answer(running)
                 yield running

@@ -5,18 +5,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cloudcopy.adapters.rclone.afterwards import Afterwards
 from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.facts import Facts
 from cloudcopy.adapters.rclone.ledger import Part
-from cloudcopy.adapters.rclone.names import AT_ONCE
+from cloudcopy.adapters.rclone.names import AT_ONCE, MAX_BYTES
 from cloudcopy.adapters.rclone.passes import Passes
+from cloudcopy.adapters.rclone.spool import OPEN
 from cloudcopy.adapters.rclone.verdict import TOUCHED
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Verify
 
 PARALLEL: Final = 4  # listings that read files for their hashes, at once
 _LEFT_ALONE: Final = (Outcome.SKIPPED, Outcome.KEPT, Outcome.DELETE)
-MAX_BYTES: Final = 256 << 20  # of files in one of them: so the numbers move
 
 
 @dataclass(kw_only=True)
@@ -26,6 +27,7 @@ class Proof:
     Attributes:
         again: Files that count as unchanged are proven, too: an earlier try of this copy may
             have sent them, and did not live to prove them.
+        afterwards: Of a copy that was decided beforehand.
         verified, bytes_verified: Files that were looked at, so far.
     """
 
@@ -33,6 +35,7 @@ class Proof:
     passes: Passes
     verify: Verify
     again: bool = False
+    afterwards: Afterwards | None = None
     verified: int = field(default=0, init=False)
     bytes_verified: int = field(default=0, init=False)
 
@@ -50,10 +53,14 @@ class Proof:
         touched = bring or self.again or await self._any_touched()
         wanted = self.verify is Verify.HASH and bool(spool.kind) and touched
         hashes = (spool.kind,) if wanted else ()
-        await catalogue.source_again(hashes=hashes)
+        chosen = self.afterwards
+        if chosen and not await self._any_touched():
+            await chosen.untouched()
+            return
+        await (chosen.source(hashes) if chosen else catalogue.source_again(hashes=hashes))
         if bring and await spool.appeared():
             await self.passes.appeared()
-        await catalogue.destination(hashes=hashes)
+        await (chosen.destination(hashes) if chosen else catalogue.destination(hashes=hashes))
         if not wanted:
             return
         catalogue.ledger.begin(Part.HASH)
@@ -94,7 +101,7 @@ class Proof:
         size = 0
         async for page in catalogue.spool.facts(() if self.again else TOUCHED):
             for facts in page:
-                if facts.outcome in _LEFT_ALONE:
+                if facts.outcome in _LEFT_ALONE or (facts.code == OPEN and not facts.tries):
                     continue
                 other = facts.later_hash if destination else facts.there_hash
                 if facts.later_size is None or facts.there_size != facts.later_size:

@@ -21,12 +21,16 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx2
+import msgspec
 
 from cloudcopy.adapters.rclone.flags import HTPASSWD
 
 SOCKET: Final = "rc.sock"
 _USER: Final = "cloudcopy"
 _BACKLOG: Final = 128
+
+# A listing of ten thousand files is megabytes; the standard decoder takes three times as long.
+_decoded: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class RcError(Exception):
@@ -83,8 +87,8 @@ class Rc:
         """
         try:
             reply = await self._client.post(f"/{method}", json=parameters)
-            body: dict[str, Any] = reply.json()
-        except (httpx2.TransportError, ValueError) as error:
+            body = _decoded(reply.content)
+        except (httpx2.TransportError, msgspec.DecodeError) as error:
             raise Gone(method) from error
         if reply.status_code != httpx2.codes.OK:
             raise RcError(str(body.get("error", "no reason given")), reply.status_code)

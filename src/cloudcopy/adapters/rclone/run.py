@@ -1,13 +1,17 @@
 """The steps of one attempt inside a running rclone: prove, list, copy, compare, judge."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.rclone import ending, survey
 from cloudcopy.adapters.rclone.account import account
+from cloudcopy.adapters.rclone.afterwards import Afterwards
 from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
+from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.listing import Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
@@ -29,7 +33,11 @@ from cloudcopy.ports.engine import Broken, Copy, Done, End
 
 @dataclass(kw_only=True)
 class Run:
-    """One attempt. `whole` does it; the rest may be looked at meanwhile (`gauge`)."""
+    """One attempt. `whole` does it; the rest may be looked at meanwhile (`gauge`).
+
+    Attributes:
+        index: The directory of all indexes (`rclone.index`).
+    """
 
     rc: Daemon
     copy: Copy
@@ -37,9 +45,11 @@ class Run:
     spool: Spool
     patience: Patience
     pace: Callable[[], Awaitable[None]]
+    index: Path
     phase: Phase = Phase.PREPARING
     passes: Passes | None = None
     proof: Proof | None = None
+    choice: Choice | None = None
     listed: bool = False
     verified: int = 0
     bytes_verified: int = 0
@@ -95,9 +105,13 @@ class Run:
         self.phase = Phase.TRANSFERRING
         await self.pace()
         trouble = None
-        if self.spool.found:
+        choice = self.choice
+        if choice:
+            self.passes.surveyed = True
+            self.passes.fresh, self.passes.left = choice.fresh, choice.left
+        if choice.touched if choice else self.spool.found:
             named = self.copy.only is not None or self.copy.agreed is not None
-            trouble = await self.passes.all(named=named)
+            trouble = await self.passes.all(named=named or bool(choice and not choice.fresh))
         if self.copy.flags.dry_run:
             sums = await account(self.spool, rehearsed, self.copy.ledger)
             return ending.end(ending.rehearsal(sums, self.ledger), trouble)
@@ -113,7 +127,7 @@ class Run:
         if self.copy.agreed and not self.copy.only:
             return await self._disagreement(sides, self.copy.agreed, name=catalogue.name)
         try:
-            await catalogue.source()
+            await self._list(sides, catalogue)
         except RcError as error:
             known = reason(str(error))
             absent = await sides.source_missing() if known.code in NOT_THERE else None
@@ -122,6 +136,17 @@ class Run:
             return None
         absent = await sides.source_missing()
         return ending.refused(absent) if absent else None
+
+    async def _list(self, sides: Sides, catalogue: Catalogue) -> None:
+        """Raises RcError: the source could not be listed."""
+        if not can_choose(self.copy, catalogue.name):
+            await catalogue.source()
+            return
+        both = surveyed(sides, self.spool, self.ledger, catalogue.here, catalogue.there)
+        choice = chosen(catalogue, self.index, self.rc.run_dir.parent, both.window)
+        with contextlib.suppress(Unseen):  # rclone looks, then
+            await choice.look()
+            self.choice = choice
 
     async def _disagreement(
         self, sides: Sides, agreed: tuple[str, str], *, name: str
@@ -160,6 +185,7 @@ class Run:
             passes=passes,
             verify=copy.verify,
             again=copy.again,
+            afterwards=Afterwards(choice=self.choice, catalogue=catalogue) if self.choice else None,
         )
         named = bool(catalogue.name) or copy.only is not None or copy.agreed is not None
         proven = True
@@ -179,7 +205,7 @@ class Run:
             proven=proven,
             verify=copy.verify,
             keeps=keeps(copy.flags),
-            planned=copy.agreed is not None,
+            planned=copy.agreed is not None or self.choice is not None,
             trouble=trouble,
             unreached=passes.unreached,
             content=level_of(copy.flags) in (Level.MTIME, Level.CHECKSUM),
@@ -187,6 +213,8 @@ class Run:
         if copy.mode is Mode.MIRROR and copy.agreed and trouble is None:
             await self._delete(sides, catalogue.there, verdict)
         sums = await account(self.spool, verdict.row, copy.ledger)
+        if self.proof.afterwards:
+            await self.proof.afterwards.learn(verdict)
         done = ending.result(sums, self.ledger, kind=self.spool.kind, there=self.spool.there)
         return ending.end(done, trouble)
 

@@ -24,26 +24,38 @@ class Scratch:
         self._database = database
         self._worker = worker
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Carry out `work` in one transaction, in the file's own thread."""
+    async def do(self, work: Callable[[sqlite3.Connection], T], *, transaction: bool = True) -> T:
+        """Carry out `work` in the file's own thread, in one transaction unless it minds."""
 
         def inside() -> T:
-            with _transaction(self._database):
-                return work(self._database)
+            with _transaction(self._database) if transaction else contextlib.nullcontext():
+                done = work(self._database)
+                if isinstance(done, sqlite3.Cursor):
+                    # Freed in another thread it would reset the statement that it shares with
+                    # the next call, which this thread may be at by then.
+                    done.close()
+                return done
 
         loop = asyncio.get_running_loop()
         # Shielded: what was handed over once is done, whoever stops waiting for it.
         return await asyncio.shield(loop.run_in_executor(self._worker, inside))
 
-    async def has_directory(self, name: str) -> bool:
+    async def has_directory(self, name: str, *, table: str = "files") -> bool:
         """Whether a file below the directory `name` is known."""
-        # "0" follows "/": everything below it lies between the two.
-        found = await self.do(
-            lambda database: database.execute(
-                "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1", (f"{name}/", f"{name}0")
-            ).fetchone()
-        )
-        return found is not None
+        return await self.do(lambda database: _has_directory(database, name, table))
+
+    def soon(self, name: str) -> bool:
+        """`has_directory` for another thread."""
+        return self._worker.submit(_has_directory, self._database, name, "files").result()
+
+
+def _has_directory(database: sqlite3.Connection, name: str, table: str) -> bool:
+    # "0" follows "/": everything below it lies between the two.
+    found = database.execute(
+        f"SELECT 1 FROM {table} WHERE path > ? AND path < ? LIMIT 1",  # noqa: S608
+        (f"{name}/", f"{name}0"),
+    )
+    return found.fetchone() is not None
 
 
 @asynccontextmanager
@@ -65,7 +77,7 @@ def _opened(path: Path, schema: str) -> sqlite3.Connection:
     for setting in (
         "journal_mode = OFF",
         "synchronous = OFF",
-        "locking_mode = EXCLUSIVE",
+        "main.locking_mode = EXCLUSIVE",  # not of what is attached
         f"cache_size = -{_CACHE_KIB}",
     ):
         database.execute(f"PRAGMA {setting}")

@@ -32,7 +32,21 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE INDEX marks ON files (outcome, path) WHERE outcome IS NOT NULL;
 CREATE INDEX again ON files (path) WHERE tries > 1;
+-- Our own looks at the instance's files, before and after the copy: `glance.Glance`.
+CREATE TABLE first (
+    path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, ctime INTEGER
+) WITHOUT ROWID;
+CREATE TABLE last (
+    path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, ctime INTEGER
+) WITHOUT ROWID;
+-- What the index learns: `index.Index.learn`.
+CREATE TABLE proven (path TEXT PRIMARY KEY, looked INTEGER, read INTEGER) WITHOUT ROWID;
 """
+
+# Codes of files that are marked as to be updated, though that is not sure yet.
+OPEN: Final = "open"  # rclone compares them
+DOUBTFUL: Final = "doubtful"  # we compare them by their hashes
+KNOWN: Final = "known"  # of files that are unchanged, as the index says
 
 
 class Spool(Scratch):
@@ -149,14 +163,17 @@ class Spool(Scratch):
             )
         )
 
-    async def remark(self, old: Outcome, new: Outcome, *, codes: Collection[str] = ()) -> int:
-        """Every file marked `old` is now `new`; with `codes`, only those with one of them."""
+    async def remark(
+        self, old: Outcome, new: Outcome, *, codes: Collection[str] = (), code: str = ""
+    ) -> int:
+        """Every file marked `old` is now `new`, with `code`; of those with one of `codes`, if
+        there are any."""
         which = f" AND code IN ({','.join('?' * len(codes))})" if codes else ""
         return await self.do(
             lambda database: (
                 database.execute(
-                    f"UPDATE files SET outcome = ?, code = '', why = '' WHERE outcome = ?{which}",  # noqa: S608
-                    (new.value, old.value, *codes),
+                    f"UPDATE files SET outcome = ?, code = ?, why = '' WHERE outcome = ?{which}",  # noqa: S608
+                    (new.value, code, old.value, *codes),
                 ).rowcount
             )
         )
@@ -186,8 +203,12 @@ class Spool(Scratch):
         await self.do(
             lambda database: database.execute(
                 "UPDATE files SET outcome = ?, code = ?, why = ? WHERE path > ? AND path < ? "
-                "AND size IS NOT NULL AND outcome IS NULL",
-                (Outcome.FAILED.value, code, why, f"{directory}/", f"{directory}0"),
+                "AND size IS NOT NULL AND "
+                "(outcome IS NULL OR (outcome IN (?, ?) AND NOT tries))",
+                (
+                    *(Outcome.FAILED.value, code, why, f"{directory}/", f"{directory}0"),
+                    *(Outcome.NEW.value, Outcome.UPDATE.value),
+                ),
             )
         )
 
@@ -201,24 +222,35 @@ class Spool(Scratch):
         return int(found[0])
 
     async def appeared(self) -> int:
-        """Mark what only the later listing of the source shows as new; how many those are."""
+        """Mark what only the later listing of the source shows as new; how many those are.
+
+        rclone looks whether the destination has it.
+        """
         return await self.do(
             lambda database: (
                 database.execute(
-                    "UPDATE files SET outcome = ? WHERE size IS NULL AND later_size IS NOT NULL "
-                    "AND outcome IS NULL",
-                    (Outcome.NEW.value,),
+                    "UPDATE files SET outcome = ?, code = ? "
+                    "WHERE size IS NULL AND later_size IS NOT NULL AND outcome IS NULL",
+                    (Outcome.NEW.value, OPEN),
                 ).rowcount
             )
         )
 
     # Going through it, sorted by path
 
-    async def facts(self, outcomes: Collection[Outcome] = ()) -> AsyncIterator[Sequence[Facts]]:
-        """All of them, or those that are marked as one of `outcomes`; marking meanwhile is fine."""
+    async def facts(
+        self, outcomes: Collection[Outcome] = (), *, where: str = "TRUE"
+    ) -> AsyncIterator[Sequence[Facts]]:
+        """All of them, or those that are marked as one of `outcomes`; marking meanwhile is fine.
+
+        Args:
+            where: A condition in SQL, besides.
+        """
         after = ""
         while True:
-            page = await self.do(lambda database, after=after: _page(database, after, outcomes))  # type: ignore[misc]
+            page = await self.do(
+                lambda database, after=after: _page(database, after, outcomes, where)  # type: ignore[misc]
+            )
             if not page:
                 return
             yield page
@@ -278,7 +310,7 @@ def every(database: sqlite3.Connection) -> Iterator[Facts]:
 
 
 def _page(
-    database: sqlite3.Connection, after: str, outcomes: Collection[Outcome]
+    database: sqlite3.Connection, after: str, outcomes: Collection[Outcome], where: str
 ) -> Sequence[Facts]:
     words = [each.value for each in outcomes]
     # One SELECT for each outcome keeps to the index; the page is the first of all of them.
@@ -289,7 +321,8 @@ def _page(
             map(
                 Facts._make,
                 database.execute(
-                    f"SELECT {COLUMNS} FROM files WHERE {which}path > ? ORDER BY path LIMIT ?",  # noqa: S608
+                    f"SELECT {COLUMNS} FROM files WHERE {which}path > ? AND ({where}) "  # noqa: S608
+                    "ORDER BY path LIMIT ?",
                     (*([word] if word else []), after, PAGE),
                 ),
             )

@@ -22,6 +22,7 @@ from cloudcopy.adapters.rclone.reasons import (
     VANISHED,
     Reason,
 )
+from cloudcopy.adapters.rclone.spool import OPEN
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Verify
@@ -97,7 +98,7 @@ class Verdict:
     def _by_listing(self, facts: Facts, outcome: Outcome | None) -> FileRow:
         size = facts.later_size if facts.size is None else facts.size
         there = facts.there_size
-        if outcome in _TO_COPY and not facts.tries and not self.planned:
+        if outcome in _TO_COPY and not facts.tries and (facts.code == OPEN or not self.planned):
             outcome = None  # it was named, and rclone has left it as it is
         if outcome is Outcome.KEPT and facts.code == IMMUTABLE:
             return self._failed(facts, Reason(IMMUTABLE, facts.why or "", ""), size)

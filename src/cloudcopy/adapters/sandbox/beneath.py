@@ -77,7 +77,7 @@ def open_source(root: Path, path: InstancePath) -> Shown:
         Invalid: it does not exist, leaves the root, may not be read, or is a device or pipe.
         Unavailable: the kernel is older than 5.6.
     """
-    with _root(root, "src") as (top, owner), _as(owner):
+    with _root(root, "src") as (top, owner), acting_as(owner):
         fd = _open(top, path, "src", os.O_PATH)
         try:
             mode = os.fstat(fd).st_mode
@@ -101,7 +101,7 @@ def open_target(root: Path, path: InstancePath) -> Shown:
         Invalid: it leaves the root, is a file, or may not be made.
         Unavailable: the kernel is older than 5.6.
     """
-    with _root(root, "dst") as (top, owner), _as(owner):
+    with _root(root, "dst") as (top, owner), acting_as(owner):
         fd = os.dup(top)
         segments = path.value.split("/") if path.value else []
         for count in range(1, len(segments) + 1):
@@ -214,7 +214,7 @@ def _root(root: Path, field: str) -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 @contextmanager
-def _as(owner: tuple[int, int]) -> Iterator[None]:
+def acting_as(owner: tuple[int, int]) -> Iterator[None]:
     """Use the file system as `owner`, in this thread only. Changes nothing unless we are root.
 
     So what is made belongs to the owner from its first moment, and root's own rights open
