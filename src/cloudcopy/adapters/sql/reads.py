@@ -188,9 +188,7 @@ class SqlReads(SqlInstanceReads):
     async def _all(
         self, query: Select[Any], values: Mapping[str, object] | None = None
     ) -> list[RowMapping]:
-        async with self._database.read() as connection:
-            found = await connection.execute(query, values)
-            return [*found.mappings()]
+        return await self._database.fetch(query, values)
 
     async def _one(self, query: Select[Any], kind: str, id: object) -> RowMapping:
         found = await self._all(query)
