@@ -38,6 +38,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from cloudcopy.adapters.sql.gathering import Gathering
 from cloudcopy.adapters.sql.whole import WholeConnection, whole
 from cloudcopy.domain.errors import Unavailable
 
@@ -90,8 +91,9 @@ class Database:
     ) -> None:
         self._writes = writes
         self._reads = reads
-        self._direct_writes, self._direct_reads = direct
+        self._direct_writes, reader = direct
         self._threads = threads
+        self._gathering = Gathering(reader, threads, readers=READERS)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
@@ -134,18 +136,13 @@ class Database:
     async def fetch(
         self, query: Select[Any], values: Mapping[str, object] | None = None
     ) -> list[RowMapping]:
-        """All rows of one query.
+        """All rows of one query; equal ones that are asked at once may share them.
 
         Raises:
             Unavailable: the database cannot be reached, or no connection came free.
         """
-
-        def look() -> list[RowMapping]:
-            with self._direct_reads.connect() as connection:
-                return [*connection.execute(query, values).mappings()]
-
         with _translated():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+            return await self._gathering(query, values)
 
     async def at_once(self, work: Callable[[Connection], T]) -> T:
         """A transaction like that of `write`, whole in one other thread: `work` is called there.
