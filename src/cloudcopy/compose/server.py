@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from cloudcopy.adapters.rclone.probe import StoreProbe
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.adapters.sql.database import open_database
+from cloudcopy.adapters.sql.intake import GroupCommit
 from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.schedule_reads import SqlScheduleReads
 from cloudcopy.adapters.sql.store import open_store
@@ -45,6 +46,8 @@ from cloudcopy.domain.machine import AccountId
 from cloudcopy.http.app import build_app
 from cloudcopy.http.relays import RelaysHere
 from cloudcopy.http.services import Services
+from cloudcopy.ports.intake import Outcomes, Wanted
+from cloudcopy.ports.store import Store
 from cloudcopy.wire.agent import MAX_FRAME_BYTES
 
 log = structlog.get_logger()
@@ -75,8 +78,19 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
         probe = StoreProbe(sandbox, await find(tools.rclone), looks)
         database = await stack.enter_async_context(open_database(data_dir / "cloudcopy.db"))
         opened, reads = partial(open_store, database), SqlReads(database)
+
+        def accept(wanted: Sequence[Wanted], store: Store) -> Outcomes:
+            return transfers.accept_all(wanted, store, desk=transfer_desk)
+
         transfer_desk = transfers.Desk(
-            opened, reads, bus, now, system.new_ulid, system.new_fence, settings.limits
+            opened,
+            reads,
+            bus,
+            now,
+            system.new_ulid,
+            system.new_fence,
+            settings.limits,
+            GroupCommit(database, accept),
         )
         yield Services(
             open_store=opened,

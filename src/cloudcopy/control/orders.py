@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import dataclass, field
 
 from cloudcopy.domain import between, mirror
-from cloudcopy.domain.connection import INSTANCE
+from cloudcopy.domain.connection import INSTANCE, Connection, ConnectionId
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.keys import Caller
-from cloudcopy.domain.machine import Instance
+from cloudcopy.domain.machine import AccountId, Instance, InstanceId
 from cloudcopy.domain.order import Direction, Mode, Order, Work
 from cloudcopy.ports.store import Store
 
@@ -38,15 +39,40 @@ async def placed(order: Order, *, caller: Caller, store: Store) -> Instance:
         NotFound: the instance or the connection is not the caller's.
         Invalid: the path names no bucket where one is needed.
     """
-    caller.must_reach(order.instance)
-    instance = await store.machines.instance(order.instance, account=caller.account)
-    connection = await store.connections.get(order.connection, account=caller.account)
-    upload = order.direction is Direction.TO_CLOUD
-    connection.place(order.remote, field="dst" if upload else "src")
-    between.check(order, connection)
-    if connection.cloud_type == INSTANCE:
-        caller.must_reach(between.source_of(connection))
-    return instance
+    return await Places(store).of(order, caller=caller)
+
+
+@dataclass
+class Places:
+    """The two sides of orders within one transaction, each looked up once for all of them."""
+
+    store: Store
+    instances: dict[tuple[AccountId, InstanceId], Instance] = field(default_factory=dict)
+    connections: dict[tuple[AccountId, ConnectionId], Connection] = field(default_factory=dict)
+
+    async def of(self, order: Order, *, caller: Caller) -> Instance:
+        """See `placed`."""
+        caller.must_reach(order.instance)
+        instance = await self._instance(order.instance, caller.account)
+        connection = await self._connection(order.connection, caller.account)
+        upload = order.direction is Direction.TO_CLOUD
+        connection.place(order.remote, field="dst" if upload else "src")
+        between.check(order, connection)
+        if connection.cloud_type == INSTANCE:
+            caller.must_reach(between.source_of(connection))
+        return instance
+
+    async def _instance(self, id: InstanceId, account: AccountId) -> Instance:
+        key = account, id
+        if key not in self.instances:
+            self.instances[key] = await self.store.machines.instance(id, account=account)
+        return self.instances[key]
+
+    async def _connection(self, id: ConnectionId, account: AccountId) -> Connection:
+        key = account, id
+        if key not in self.connections:
+            self.connections[key] = await self.store.connections.get(id, account=account)
+        return self.connections[key]
 
 
 def digest(order: Order, bwlimit: str) -> str:

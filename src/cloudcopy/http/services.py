@@ -70,8 +70,8 @@ class Services:
     misses: rechecks.Misses = field(default_factory=dict)
 
 
-def services(request: Request) -> Services:
-    """The application's services, for a route."""
+async def services(request: Request) -> Services:
+    """The application's services, for a route. Async, or the framework asks for it in a thread."""
     found: Services = request.app.state.services
     return found
 

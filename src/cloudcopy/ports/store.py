@@ -13,6 +13,7 @@ from typing import Protocol
 
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
+from cloudcopy.domain.errors import Conflict
 from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import (
     AccountId,
@@ -54,6 +55,11 @@ class Transfers(Protocol):
         Raises:
             Conflict: ``idempotency_key_reused``: the same key came with another body.
         """
+        ...
+
+    async def add_all(self, new: Sequence[tuple[Transfer, Once]]) -> Sequence[Transfer | Conflict]:
+        """What `add` returns or raises for each, one after the other; those of one call may
+        repeat one another."""
         ...
 
     async def get(self, id: TransferId, *, account: AccountId | None = None) -> Transfer:

@@ -55,11 +55,21 @@ _INSTANCES = (
     .outerjoin(t.connections, t.connections.c.id == t.transfers.c.connection)
 )
 
-# Built once: it is part of every request.
+# Built once: they are part of many requests, and building costs more than running.
 _KEY = (
     select(t.keys, t.accounts.c.operator)
     .join(t.accounts, t.accounts.c.id == t.keys.c.account)
     .where(t.keys.c.id == bindparam("id"))
+)
+_ONE_TRANSFER = _TRANSFERS.where(t.transfers.c.id == bindparam("id"))
+_OWN_TRANSFER = _ONE_TRANSFER.where(t.transfers.c.account == bindparam("account"))
+_OWN_INSTANCE = _INSTANCES.where(
+    t.instances.c.id == bindparam("id"), t.instances.c.account == bindparam("account")
+)
+_OWN_CONNECTION = select(t.connections).where(
+    t.connections.c.id == bindparam("id"),
+    t.connections.c.account == bindparam("account"),
+    ~t.connections.c.removed,
 )
 
 
@@ -68,10 +78,10 @@ class SqlReads(SqlInstanceReads):
         self._database = database
 
     async def transfer(self, id: TransferId, *, account: AccountId | None) -> TransferSeen:
-        query = _TRANSFERS.where(t.transfers.c.id == id)
-        if account is not None:
-            query = query.where(t.transfers.c.account == account)
-        return _transfer(await self._one(query, "transfer", id))
+        if account is None:
+            return _transfer(await self._one(_ONE_TRANSFER, "transfer", id, {"id": id}))
+        values = {"id": id, "account": account}
+        return _transfer(await self._one(_OWN_TRANSFER, "transfer", id, values))
 
     async def transfers(self, account: AccountId, only: TransferFilter) -> Sequence[TransferSeen]:
         c = t.transfers.c
@@ -129,9 +139,8 @@ class SqlReads(SqlInstanceReads):
         return [rows.connection(row) for row in await self._all(query.order_by(c.id.desc()))]
 
     async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
-        c = t.connections.c
-        query = select(t.connections).where(c.id == id, c.account == account, ~c.removed)
-        return rows.connection(await self._one(query, "connection", id))
+        values = {"id": id, "account": account}
+        return rows.connection(await self._one(_OWN_CONNECTION, "connection", id, values))
 
     async def sealed(self, id: ConnectionId) -> Sealed:
         c = t.connections.c
@@ -164,9 +173,8 @@ class SqlReads(SqlInstanceReads):
         return [_instance(row) for row in await self._all(query.order_by(c.id.desc()))]
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> InstanceSeen:
-        c = t.instances.c
-        query = _INSTANCES.where(c.id == id, c.account == account)
-        return _instance(await self._one(query, "instance", id))
+        values = {"id": id, "account": account}
+        return _instance(await self._one(_OWN_INSTANCE, "instance", id, values))
 
     async def keys(self, account: AccountId) -> Sequence[Key]:
         c = t.keys.c
@@ -188,12 +196,16 @@ class SqlReads(SqlInstanceReads):
     async def _all(
         self, query: Select[Any], values: Mapping[str, object] | None = None
     ) -> list[RowMapping]:
-        async with self._database.read() as connection:
-            found = await connection.execute(query, values)
-            return [*found.mappings()]
+        return await self._database.fetch(query, values)
 
-    async def _one(self, query: Select[Any], kind: str, id: object) -> RowMapping:
-        found = await self._all(query)
+    async def _one(
+        self,
+        query: Select[Any],
+        kind: str,
+        id: object,
+        values: Mapping[str, object] | None = None,
+    ) -> RowMapping:
+        found = await self._all(query, values)
         if not found:
             raise NotFound(kind, id)
         return found[0]

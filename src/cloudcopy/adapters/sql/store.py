@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from cloudcopy.adapters.sql.accounts import SqlAccounts
 from cloudcopy.adapters.sql.connections import SqlConnections
 from cloudcopy.adapters.sql.database import Database
@@ -36,14 +38,19 @@ async def open_store(database: Database) -> AsyncIterator[SqlStore]:
     Other writers wait until it ends, so nothing slow belongs inside.
     """
     async with database.write() as connection:
-        yield SqlStore(
-            transfers=SqlTransfers(connection),
-            ledgers=SqlLedgers(connection),
-            connections=SqlConnections(connection),
-            machines=SqlMachines(connection),
-            instances=SqlInstances(connection),
-            ssh_keys=SqlSshKeys(connection),
-            keys=SqlKeys(connection),
-            accounts=SqlAccounts(connection),
-            schedules=SqlSchedules(connection),
-        )
+        yield store_on(connection)
+
+
+def store_on(connection: AsyncConnection) -> SqlStore:
+    """The store within the transaction of this connection."""
+    return SqlStore(
+        transfers=SqlTransfers(connection),
+        ledgers=SqlLedgers(connection),
+        connections=SqlConnections(connection),
+        machines=SqlMachines(connection),
+        instances=SqlInstances(connection),
+        ssh_keys=SqlSshKeys(connection),
+        keys=SqlKeys(connection),
+        accounts=SqlAccounts(connection),
+        schedules=SqlSchedules(connection),
+    )

@@ -1,6 +1,6 @@
 """Transfers within one transaction; see `ports.store.Transfers`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +30,15 @@ _NEXT: Final = (
     .scalar_subquery()
 )
 _REMEMBER: Final = insert(transfer_events).values(number=_NEXT)
+_REMEMBER_FIRST: Final = insert(transfer_events).values(number=1)
+_ONCE: Final = {
+    column: select(transfers).where(
+        transfers.c.account == bindparam("account"),
+        column.in_(bindparam("values", expanding=True)),
+    )
+    for column in (transfers.c.idempotency_key, transfers.c.live_order)
+}
+_Name = tuple[AccountId, str, str]  # whose, the column, and its value
 
 
 class SqlTransfers:
@@ -39,13 +48,7 @@ class SqlTransfers:
     async def add(self, transfer: Transfer, once: Once) -> Transfer:
         """The unique constraints decide, not a look beforehand: that would race wherever
         there is more than one writer."""
-        row = {
-            **rows.ordered(transfer),
-            **rows.standing(transfer),
-            "idempotency_key": once.key,
-            "request_digest": once.body,
-            "live_order": once.order,
-        }
+        row = _row(transfer, once)
         if once.key is not None or once.order is not None:
             if (await self._connection.execute(_ADD_IF_NEW, row)).rowcount == 1:
                 await self._remember(transfer, at=transfer.created_at)
@@ -57,16 +60,51 @@ class SqlTransfers:
         await self._remember(transfer, at=transfer.created_at)
         return transfer
 
+    async def add_all(self, new: Sequence[tuple[Transfer, Once]]) -> Sequence[Transfer | Conflict]:
+        """A look beforehand decides, where nobody else writes meanwhile. Where somebody does, a
+        unique constraint refuses them all; one alone is added as by `add`."""
+        if len(new) == 1:
+            try:
+                return [await self.add(*new[0])]
+            except Conflict as error:
+                return [error]
+        known = await self._known(new)
+        added: list[tuple[Transfer, Once]] = []
+        outcomes: list[Transfer | Conflict] = []
+        for transfer, once in new:
+            names = _names(transfer.account, once)
+            earlier = next((known[name] for name in names if name in known), None)
+            if earlier is None:
+                earlier = transfer, once.body
+                added.append((transfer, once))
+                known |= dict.fromkeys(names, earlier)
+            by_key = once.key is not None and names[0] in known
+            reused = by_key and known[names[0]][1] != once.body
+            outcomes.append(_reused() if reused else earlier[0])
+        if added:
+            await self._connection.execute(_ADD, [_row(*each) for each in added])
+            events = [_event(transfer, at=transfer.created_at) for transfer, _ in added]
+            await self._connection.execute(_REMEMBER_FIRST, events)
+        return outcomes
+
+    async def _known(
+        self, new: Sequence[tuple[Transfer, Once]]
+    ) -> dict[_Name, tuple[Transfer, str]]:
+        """The transfers that one of these may repeat, each with the digest of its request."""
+        known: dict[_Name, tuple[Transfer, str]] = {}
+        names = {name for transfer, once in new for name in _names(transfer.account, once)}
+        for account, column in {name[:2] for name in names}:
+            values = [value for *place, value in names if place == [account, column]]
+            found = await self._connection.execute(
+                _ONCE[transfers.c[column]], {"account": account, "values": values}
+            )
+            for row in found.mappings():
+                digest = row[transfers.c.request_digest]
+                known[account, column, row[transfers.c[column]]] = rows.transfer(row), digest
+        return known
+
     async def _remember(self, transfer: Transfer, *, at: datetime) -> None:
-        event = {
-            "of": transfer.id,
-            "transfer": transfer.id,
-            "at": at,
-            "state": transfer.state.value,
-            "attempt": transfer.attempt,
-            "reason": transfer.reason,
-        }
-        await self._connection.execute(_REMEMBER, event)
+        await self._connection.execute(_REMEMBER, {"of": transfer.id, **_event(transfer, at=at)})
 
     async def _repeated(self, account: AccountId, once: Once) -> Transfer | None:
         c = transfers.c
@@ -80,12 +118,7 @@ class SqlTransfers:
             if row is None:
                 continue
             if column is c.idempotency_key and row[c.request_digest] != once.body:
-                # Not for what: that may be of an instance that this caller's key does not reach.
-                raise Conflict(
-                    "This Idempotency-Key was used before, with another request.",
-                    code="idempotency_key_reused",
-                    next=("Send a new key with a new request.",),
-                )
+                raise _reused()
             return rows.transfer(row)
         return None
 
@@ -154,3 +187,38 @@ class SqlTransfers:
             .where(c.id == id, c.fence == fence, c.state.in_(rows.LIVE))
             .values(progress=rows.as_json(progress), progress_at=at)
         )
+
+
+def _names(account: AccountId, once: Once) -> list[_Name]:
+    """Under what a transfer is known as this one, the first that counts first."""
+    given = (("idempotency_key", once.key), ("live_order", once.order))
+    return [(account, column, value) for column, value in given if value is not None]
+
+
+def _row(transfer: Transfer, once: Once) -> Mapping[str, object]:
+    return {
+        **rows.ordered(transfer),
+        **rows.standing(transfer),
+        "idempotency_key": once.key,
+        "request_digest": once.body,
+        "live_order": once.order,
+    }
+
+
+def _event(transfer: Transfer, *, at: datetime) -> Mapping[str, object]:
+    return {
+        "transfer": transfer.id,
+        "at": at,
+        "state": transfer.state.value,
+        "attempt": transfer.attempt,
+        "reason": transfer.reason,
+    }
+
+
+def _reused() -> Conflict:
+    # Not for what: that may be of an instance that this caller's key does not reach.
+    return Conflict(
+        "This Idempotency-Key was used before, with another request.",
+        code="idempotency_key_reused",
+        next=("Send a new key with a new request.",),
+    )
