@@ -8,6 +8,7 @@ JOBS ?= 2
 
 VENV := .venv
 VASTAI := .venv-vastai
+PEERS := .venv-bench
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -39,7 +40,7 @@ fix: setup ## put right what can be put right by itself
 	$(BIN)/ruff check --fix $(LINTED)
 	$(BIN)/ruff format $(LINTED)
 
-bench: setup ## compare with plain rclone on this machine; prints a table
+bench: setup $(PEERS)/.locked ## compare with other tools on this machine: docs/performance.md; takes hours
 	@$(BIN)/python -m bench $(ARGS)
 
 soak: setup $(VASTAI)/.locked ## 500 copies under 200 kills and faults, and many more; takes an hour
@@ -53,6 +54,7 @@ lock: ## resolve the requirements files anew (needs uv)
 	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	$(LOCK) --group compat --output-file requirements/compat.txt
+	$(LOCK) --group bench --output-file requirements/bench.txt
 
 # An environment is made once, filled when its lock changes, and the package itself is
 # linked into it without isolation: its build tools are in the lock, hashed like the rest.
@@ -69,6 +71,11 @@ $(VENV)/.package: $(VENV)/.locked pyproject.toml
 $(VASTAI)/.locked: requirements/compat.txt
 	$(call environment,$(VASTAI))
 	$(call install,$(VASTAI)) --require-hashes -r $<
+	@touch $@
+
+$(PEERS)/.locked: requirements/bench.txt
+	$(call environment,$(PEERS))
+	$(call install,$(PEERS)) --require-hashes -r $<
 	@touch $@
 
 ifneq ($(UV),)

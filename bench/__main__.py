@@ -1,122 +1,190 @@
-"""`make bench`: cloudcopy beside plain rclone, on this machine, against a local S3 server.
+"""`make bench`: cloudcopy beside what a user would run by hand, on this machine.
 
-Each round runs every peer once, so that a slow minute hurts all of them; the median of the
-rounds is shown. Prints a Markdown table.
+Prints a table and writes docs/performance.md, .json and .svg. A part alone is measured with
+--work, --rtt, --plane or --floor; its figures replace those in the file, and all others stay.
 """
 
 import argparse
 import asyncio
-import random
+import resource
 import shutil
-import statistics
+import signal
 import sys
-import sysconfig
 import tempfile
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
-from bench.copy import BUCKET, CONNECTION, INSTANCE, Cloudcopy, Copy, Rclone, Way, seconds
+from bench import floor, machine, page, plane, work
+from bench.cloudcopy_peer import CLOUDCOPY, INSTANCE, Cloudcopy
+from bench.latency import far
+from bench.programs import RCLONE, RCLONE_TUNED, programs
+from bench.record import Record, Row
+from bench.rounds import Rounds, say
+from bench.way import Peer
+from bench.work import Work, plant
 from cloudcopy.sdk import Client
-from demo import tree
 from demo.seaweed import S3, roomy_directory, seaweed
 from demo.stack import Stack, stack
 
-KIB: Final = 1 << 10
-MIB: Final = 1 << 20
-SHAPES: Final = {"small": (2_000, 10 * KIB), "large": (1, 256 * MIB)}
-OURS: Final = "cloudcopy"
-Times = dict[tuple[str, bool], dict[str, list[float]]]
+DOCS: Final = Path(__file__).parents[1] / "docs"
+RECORD: Final = "performance.json"
+FAR_MS: Final = "0,30,100"
+QUICK: Final = ("one-up", "one-down", "small-up", "small-down", "noop-up")
+QUICK_SCALE: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    works: Mapping[str, tuple[Work, Sequence[bool]]]
+    rtts: Sequence[float]
+    rounds: int
+    peers: Sequence[str]
+    missing: bool
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args(words)
+    options = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    _many_files()
+    out: Path | None = options.out or (None if options.quick else DOCS)
     place = Path(tempfile.mkdtemp(prefix="cloudcopy-bench-", dir=roomy_directory()))
+    path = (out or place) / RECORD
+    record = Record.load(path)
+    record.machine = machine.facts()
+    only = options.plane or options.floor
     try:
-        root = place / "instance"
-        for shape, (count, size) in SHAPES.items():
-            _fill(root / shape, count, size)
-        with seaweed() as s3, stack(place / "cloudcopy", {INSTANCE: root}) as up:
-            s3.create_bucket(BUCKET)
-            times = asyncio.run(_measure(up, s3, root, asked.rounds))
+        if options.floor or not (only or options.quick):
+            record.floor = floor.measure()
+            record.save(path)
+        if not only:
+            _copies(_asked(options), place, record, path)
+        if options.plane or not (only or options.quick):
+            for agents in _numbers(options.agents):
+                found = plane.measure(place, int(agents), seconds=options.seconds)
+                record.plane[f"{int(agents)}"] = found
+                record.save(path)
     except KeyboardInterrupt:
+        say("Stopped; what was measured is kept.")
         return 130
     finally:
+        if out:
+            page.write(record, out)
         shutil.rmtree(place, ignore_errors=True)
-    print(_table(times))
-    return 0
+    print(page.figures(record))
+    return 1 if any(row.failed.get(CLOUDCOPY) for row in record.rows.values()) else 0
 
 
-def _fill(directory: Path, count: int, size: int) -> None:
-    draw = random.Random(size)
-    for number in range(count):
-        path = directory / f"{number % 20:02}" / f"{number:05}.bin"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for _ in range(0, size, min(size, MIB)):
-                file.write(draw.randbytes(min(size, MIB)))
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=5, help="how often every peer does each row (5)")
+    add("--rtt", default=FAR_MS, help=f"round-trip times in ms ({FAR_MS})")
+    add("--work", help="rows: small, or small-up; with commas between them (all)")
+    add("--peers", help="beside cloudcopy, with commas between them (all that are installed)")
+    add("--scale", type=float, default=1.0, help="of sizes and numbers: 0.1 is a tenth (1)")
+    add("--missing", action="store_true", help="only rows that the file does not have yet")
+    add("--plane", action="store_true", help="only the control plane's scale")
+    add("--agents", default="100,1000,10000", help="how many agents, for --plane")
+    add("--seconds", type=float, default=4.0, help="how long orders are poured in, for --plane")
+    add("--floor", action="store_true", help="only what the machine itself does")
+    add("--quick", action="store_true", help="a smoke test, beside rclone; writes nothing")
+    add("--out", type=Path, help="where page, figures and plot go (docs)")
+    return parser
 
 
-async def _measure(up: Stack, s3: S3, root: Path, rounds: int) -> Times:
-    times: Times = defaultdict(lambda: defaultdict(list))
-    rclone = Path(sysconfig.get_path("scripts")) / "rclone"
-    async with Client(up.url, up.api_key) as client:
-        await client.connections.create(
-            name=CONNECTION, cloud_type="s3", parameters=s3.parameters, test=True
-        )
-        peers: dict[str, Copy] = {
-            OURS: Cloudcopy(client).copy,
-            "rclone copy": Rclone(rclone, root, s3, check=False).copy,
-            "rclone copy + check": Rclone(rclone, root, s3, check=True).copy,
+def _asked(options: argparse.Namespace) -> Asked:
+    quick = options.quick
+    known = work.works(QUICK_SCALE if quick else options.scale)
+    names = options.work.split(",") if options.work else QUICK if quick else list(known)
+    chosen: dict[str, tuple[Work, list[bool]]] = {}
+    for name in names:
+        noun, _, direction = name.partition("-")
+        if noun not in known or direction not in ("", "up", "down"):
+            raise SystemExit(f"--work: {name!r} is none of {', '.join(known)}, with -up or -down")
+        ways = [direction == "up"] if direction else [True, False]
+        chosen.setdefault(noun, (known[noun], []))[1].extend(ways)
+    installed = [peer.name for peer in programs()]
+    peers = options.peers.split(",") if options.peers else [RCLONE] if quick else installed
+    if strange := set(peers) - {*installed, CLOUDCOPY}:
+        raise SystemExit(f"--peers: {', '.join(strange)}: not among {', '.join(installed)}")
+    rtts = [0.0] if quick else _numbers(options.rtt)
+    rounds = 1 if quick else options.rounds
+    return Asked(chosen, rtts, rounds, peers, options.missing)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(each) for each in text.split(",")]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _many_files() -> None:
+    """10,000 sockets are more than a shell usually allows; children inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _copies(asked: Asked, place: Path, record: Record, path: Path) -> None:
+    root = place / "instance"
+    root.mkdir()
+    with ExitStack() as stacked:
+        near = stacked.enter_context(seaweed())
+        up = stacked.enter_context(stack(place / "cloudcopy", {INSTANCE: root}))
+        ports = {rtt: stacked.enter_context(far(near.port, rtt)) for rtt in asked.rtts}
+        stores = {
+            rtt: replace(near, port=port, endpoint=f"http://127.0.0.1:{port}")
+            for rtt, port in ports.items()
         }
-        for shape in SHAPES:  # also warms up the store
-            await peers["rclone copy"](Way(upload=True, local=shape, prefix=f"{shape}/source"))
-        for number in range(rounds):
-            for shape in SHAPES:
-                for peer, copy in _turned(peers, number):
-                    print(f"round {number + 1}, {shape}: {peer}", file=sys.stderr)
-                    mark = f"{shape}/{number}-{peer.replace(' ', '-')}"
-                    way = Way(upload=True, local=shape, prefix=mark)
-                    times[shape, True][peer].append(await seconds(copy, way))
-                    way = Way(upload=False, local=f"down/{mark}", prefix=f"{shape}/source")
-                    times[shape, False][peer].append(await seconds(copy, way))
-                    await asyncio.to_thread(_check, root / shape, root / way.local)
-    return times
+        asyncio.run(_rows(asked, up, near, stores, root, record, path))
 
 
-def _turned(peers: dict[str, Copy], by: int) -> list[tuple[str, Copy]]:
-    """The peers, another one first in each round."""
-    listed = list(peers.items())
-    return listed[by % len(listed) :] + listed[: by % len(listed)]
-
-
-def _check(source: Path, arrived: Path) -> None:
-    """A fast copy of the wrong bytes counts for nothing."""
-    if tree.differences(tree.hashes(source), tree.hashes(arrived)):
-        raise RuntimeError(f"{arrived} is not what was copied")
-    shutil.rmtree(arrived)
-
-
-def _table(times: Times) -> str:
-    peers = list(next(iter(times.values())))
-    peers.sort(key=lambda peer: (peer != OURS, peer))
-    others = peers[1:]
-    head = ["", *(f"{peer}, s" for peer in peers), *(f"{OURS} / {peer}" for peer in others)]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for (shape, upload), found in times.items():
-        count, size = SHAPES[shape]
-        middle = {peer: statistics.median(found[peer]) for peer in peers}
-        unit = f"{size // KIB} KiB" if size < MIB else f"{size // MIB} MiB"
-        cells = [
-            f"{count:,} × {unit} {'up' if upload else 'down'}",
-            *(f"{middle[peer]:.2f}" for peer in peers),
-            *(f"{middle[OURS] / middle[peer]:.2f}" for peer in others),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+async def _rows(
+    asked: Asked,
+    up: Stack,
+    near: S3,
+    stores: Mapping[float, S3],
+    root: Path,
+    record: Record,
+    path: Path,
+) -> None:
+    others = {peer.name: peer for peer in programs()}
+    async with Client(up.url, up.api_key) as client:
+        peers: dict[str, Peer] = {CLOUDCOPY: Cloudcopy(client, root)}
+        peers |= {name: others[name] for name in asked.peers if name != CLOUDCOPY}
+        for noun, (kind, ways) in asked.works.items():
+            tree = root / noun
+            plant(tree, kind)
+            for upload in ways:
+                for rtt, store in stores.items():
+                    row = Row(
+                        work=noun,
+                        upload=upload,
+                        rtt=rtt,
+                        label=str(kind),
+                        version=machine.version(),
+                        at=machine.now(),
+                    )
+                    if asked.missing and row.key in record.rows:
+                        continue
+                    rounds = Rounds(
+                        peers=peers,
+                        loader=others[RCLONE_TUNED],
+                        root=root,
+                        tree=tree,
+                        near=near,
+                        far=store,
+                        row=row,
+                        work=kind,
+                    )
+                    record.rows[row.key] = await rounds.measure(asked.rounds)
+                    record.save(path)
+            shutil.rmtree(tree)
 
 
 if __name__ == "__main__":

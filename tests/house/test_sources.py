@@ -30,7 +30,7 @@ def test_nothing_is_left_to_do():
     assert [path for path in SOURCES if marks.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "compat"])
+@pytest.mark.parametrize("name", ["runtime", "dev", "compat", "bench"])
 def test_every_requirement_has_a_hash_and_no_lock_names_an_index(name: str):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = re.split(r"\n(?=[a-z0-9])", text)
@@ -46,6 +46,7 @@ def test_every_dependency_is_locked():
         "runtime": project["project"]["dependencies"],
         "dev": project["project"]["dependencies"] + project["dependency-groups"]["dev"],
         "compat": project["dependency-groups"]["compat"],
+        "bench": project["dependency-groups"]["bench"],
     }
     for name, wanted in locks.items():
         text = (ROOT / "requirements" / f"{name}.txt").read_text()

