@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudcopy.adapters.rclone.flags import PATIENT, as_daemon
 from cloudcopy.adapters.rclone.rc import Gone, Rc, RcError, drawn, listening
@@ -48,9 +48,15 @@ class Log:
         os.close(self._fd)
 
 
+class Calls(Protocol):
+    """`Rc`, or what answers like one."""
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]: ...
+
+
 @dataclass
 class Daemon:
-    """A running rclone.
+    """A running rclone, or a program that answers its calls.
 
     Attributes:
         single_file: What it was shown of the instance is one file, not a directory.
@@ -58,7 +64,7 @@ class Daemon:
         killed: It did not end when asked, so it may have left unfinished uploads.
     """
 
-    rc: Rc
+    rc: Calls
     inside: Inside
     log: Log
     confined: Confined
@@ -140,7 +146,7 @@ async def daemon(
                 rc, seen[0], log, confined, single_file=bool(shown.name), run_dir=run_dir
             )
             try:
-                await _answer(running)
+                await answering(running)
                 yield running
             finally:
                 await asyncio.shield(running.end())
@@ -149,8 +155,8 @@ async def daemon(
         log.close()
 
 
-async def _answer(running: Daemon) -> None:
-    """Wait until rclone serves its socket. Until then a call waits in the socket's queue."""
+async def answering(running: Daemon) -> None:
+    """Wait until the program serves its socket. Until then a call waits in the socket's queue."""
     ended = asyncio.ensure_future(running.confined.wait())
     asked = asyncio.ensure_future(running.rc.call("rc/noop"))
     try:
