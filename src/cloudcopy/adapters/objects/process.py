@@ -77,7 +77,13 @@ async def objects_daemon(
         ours.setblocking(False)
         async with Link(ours) as link:
             running = Daemon(
-                link, seen[0], log, confined, single_file=bool(shown.name), run_dir=run_dir
+                link,
+                seen[0],
+                log,
+                confined,
+                single_file=bool(shown.name),
+                run_dir=run_dir,
+                by_name=True,
             )
             try:
                 await answering(running)

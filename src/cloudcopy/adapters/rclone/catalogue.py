@@ -155,7 +155,7 @@ class Catalogue:
 
     # The destination
 
-    async def destination(self, *, hashes: Sequence[str] = ()) -> None:
+    async def destination(self, *, hashes: Sequence[str] = (), times: bool = False) -> None:
         """After the copy: the files that the source has, too.
 
         Raises:
@@ -172,7 +172,7 @@ class Catalogue:
             hashes=free,
             everything=True,
             directories=self.spool.has_directory,
-            times=False,
+            times=times,
             unread=self._closed,
         )
 

@@ -49,7 +49,13 @@ class Log:
 
 
 class Calls(Protocol):
-    """`Rc`, or what answers like one."""
+    """`Rc`, or what answers like one.
+
+    Attributes:
+        unsupported: Why rclone must do this copy; empty while it need not.
+    """
+
+    unsupported: str
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]: ...
 
@@ -61,6 +67,7 @@ class Daemon:
     Attributes:
         single_file: What it was shown of the instance is one file, not a directory.
         run_dir: A private directory that rclone sees as `inside.run`.
+        by_name: It copies what is named, whatever the destination has, and nothing else.
         killed: It did not end when asked, so it may have left unfinished uploads.
     """
 
@@ -70,6 +77,7 @@ class Daemon:
     confined: Confined
     single_file: bool
     run_dir: Path
+    by_name: bool = False
     killed: bool = field(default=False, init=False)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:

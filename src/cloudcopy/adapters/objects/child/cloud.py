@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -18,6 +18,9 @@ from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure
 from cloudcopy.adapters.objects.child.names import from_metadata
 from cloudcopy.adapters.objects.child.options import Options
 from cloudcopy.adapters.objects.child.signed import TRIES, Access, Signed, tried
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 MTIME: Final = "mtime"
 PART_BYTES: Final = "part-bytes"  # of an object sent in parts, all of which have this size
@@ -79,17 +82,18 @@ class Cloud:
 
     def _opened(self, name: str) -> S3Store:
         access = self._access
-        token = {"session_token": access.token} if access.token else {}
+        config: S3Config = {
+            "endpoint": access.endpoint,
+            "region": access.region,
+            "access_key_id": access.key,
+            "secret_access_key": access.secret,
+            "virtual_hosted_style_request": False,
+        }
+        if access.token:
+            config["session_token"] = access.token
         return S3Store(
             name,
-            config={
-                "endpoint": access.endpoint,
-                "region": access.region,
-                "access_key_id": access.key,
-                "secret_access_key": access.secret,
-                "virtual_hosted_style_request": False,
-                **token,  # type: ignore[typeddict-item]
-            },
+            config=config,
             client_options={
                 "allow_http": access.endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=access.connect),

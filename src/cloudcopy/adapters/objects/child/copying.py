@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
-from cloudcopy.adapters.objects.child import large, local, moving
+from cloudcopy.adapters.objects.child import fetching, local, moving, sending
 from cloudcopy.adapters.objects.child.call import Call, Counts, Flying, Limit, log
 from cloudcopy.adapters.objects.child.cloud import Cloud
 from cloudcopy.adapters.objects.child.failing import Failure, Stopped, Unsupported
 from cloudcopy.adapters.objects.child.names import directory, place
 from cloudcopy.adapters.objects.child.options import Options
+from cloudcopy.adapters.objects.child.pieces import Pieces
 from cloudcopy.adapters.objects.child.sums import Sums
 
 _OBJECT: Final = "*s3.Object"
@@ -27,7 +28,7 @@ class Copier:
     sums: Sums
     limit: Limit
     parts: local.Unfinished = field(default_factory=local.Unfinished)
-    begun: large.Unfinished = field(default_factory=large.Unfinished)
+    begun: sending.Unfinished = field(default_factory=sending.Unfinished)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def named(
@@ -91,7 +92,7 @@ class _Run:
         self._upload = upload
         self._waiting: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
         self._large: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
-        self._pieces: large.Pieces | None = None
+        self._pieces: Pieces | None = None
         self._turn = threading.Lock()
         self._drivers: list[threading.Thread] = []
 
@@ -143,7 +144,7 @@ class _Run:
         with self._turn:
             self._large.put(pair)
             if self._pieces is None:
-                self._pieces = large.Pieces(self._copier.options.large)
+                self._pieces = Pieces(self._copier.options.large)
             if len(self._drivers) < self._copier.options.large:
                 driver = threading.Thread(target=self._all_large, daemon=True)
                 self._drivers.append(driver)
@@ -152,8 +153,8 @@ class _Run:
     def _all_small(self) -> None:
         step = moving.upload if self._upload else moving.download
 
-        def go(name: str, place: str, file: Flying) -> int:
-            return step(self._between, name, place, file)
+        def go(place: str, file: Flying) -> int:
+            return step(self._between, place, file)
 
         while (pair := self._waiting.get()) is not None:
             try:
@@ -164,16 +165,16 @@ class _Run:
     def _all_large(self) -> None:
         between, pieces = self._between, self._pieces
 
-        def go(name: str, place: str, file: Flying) -> int:
+        def go(place: str, file: Flying) -> int:
             assert pieces is not None  # noqa: S101 - made before the first driver
             if self._upload:
-                return large.upload(between, name, place, file, pieces, self._copier.begun)
-            return large.download(between, name, place, file, pieces)
+                return sending.upload(between, place, file, pieces, self._copier.begun)
+            return fetching.download(between, place, file, pieces)
 
         while (pair := self._large.get()) is not None:
             self._file(pair, go)
 
-    def _file(self, pair: Pair, go: Callable[[str, str, Flying], int]) -> None:
+    def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> None:
         """One file to its end, which is logged."""
         name, place = pair
         counts, call = self._between.counts, self._between.call
@@ -185,7 +186,7 @@ class _Run:
             counts.flying[number] = file
         kind = local.OBJECT if self._upload else _OBJECT
         try:
-            size = go(name, place, file)
+            size = go(place, file)
             log("info", "Copied (new)", name, kind, size)
         except Failure as error:
             counts.failed(str(error))

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.objects.child.call import Call, log
@@ -56,10 +57,10 @@ def directory(root: str, below: str) -> Iterator[Entry]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            text = of_file("lstat", shown(path), error)
+            why = of_file("lstat", shown(path), error)
             log(
                 "error",
-                f"failed to get info about directory entry: {text}",
+                f"failed to get info about directory entry: {why}",
                 shown(below),
                 _DIRECTORY,
             )
@@ -190,7 +191,7 @@ class Unfinished:
         with self._turn:
             for path in self._paths:
                 with suppress(OSError):
-                    os.unlink(path)
+                    Path(path).unlink()
 
 
 @dataclass(slots=True)
@@ -226,7 +227,7 @@ class Writing:
         """Give it its time and its name."""
         if mtime is not None:
             os.utime(self.fd, ns=(mtime, mtime))
-        os.rename(self.partial, self.place)
+        Path(self.partial).rename(self.place)
         self.status = os.fstat(self.fd)
         return self.status
 
@@ -252,7 +253,7 @@ def writing(root: str, name: str, unfinished: Unfinished) -> Iterator[Writing]:
     finally:
         if file.status is None:
             with suppress(OSError):
-                os.unlink(partial)
+                Path(partial).unlink()
         unfinished.forget(partial)
         os.close(fd)
 
@@ -268,13 +269,13 @@ def _made(root: str, name: str, partial: str) -> int:
     try:
         return os.open(partial, _WRITE, 0o666)
     except FileNotFoundError:
-        os.makedirs(f"{root}/{name.rpartition('/')[0]}", mode=0o777, exist_ok=True)
+        Path(root, name).parent.mkdir(parents=True, exist_ok=True)
         return os.open(partial, _WRITE, 0o666)
 
 
 def remove(root: str, name: str) -> None:
     """Raises Failure."""
     try:
-        os.unlink(f"{root}/{name}")
+        Path(root, name).unlink()
     except OSError as error:
         raise of_file("remove", name, error) from None

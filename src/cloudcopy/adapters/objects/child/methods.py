@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from cloudcopy.adapters.objects.child import local
-from cloudcopy.adapters.objects.child.call import Call, Counts, Limit
+from cloudcopy.adapters.objects.child.call import Call, Counts, Limit, log
 from cloudcopy.adapters.objects.child.cloud import IN_PARTS, Cloud, Object
 from cloudcopy.adapters.objects.child.copying import Copier, filtered
 from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure, Unsupported
@@ -32,9 +32,7 @@ class Methods:
         self.cloud = Cloud(options)
         self.sums = Sums()
         self.limit = Limit(options.rate)
-        self.copier = Copier(
-            options=options, cloud=self.cloud, sums=self.sums, limit=self.limit
-        )
+        self.copier = Copier(options=options, cloud=self.cloud, sums=self.sums, limit=self.limit)
         self._counts: dict[str, Counts] = {}
         self._turn = threading.Lock()
         self._began = False
@@ -101,14 +99,10 @@ class Methods:
             *self._hashed(call, root, files, opt),
         ]
 
-    def _hashed(
-        self, call: Call, root: str, files: list[local.Entry], opt: Item
-    ) -> list[Item]:
+    def _hashed(self, call: Call, root: str, files: list[local.Entry], opt: Item) -> list[Item]:
         if not opt.get("showHash"):
             return [_file(each, opt) for each in files]
-        hashes = _at_once(
-            _HASHES, lambda each: self._md5(call, root, each), files
-        )
+        hashes = _at_once(_HASHES, lambda each: self._md5(call, root, each), files)
         return [
             _file(each, opt) | ({"Hashes": {_KIND: hash}} if hash else {})
             for each, hash in zip(files, hashes, strict=True)
@@ -122,14 +116,10 @@ class Methods:
         try:
             return local.md5(call, root, entry.path, self.sums)
         except Failure as error:
-            local.log(
-                "error", f"Failed to read hash: {error}", shown(entry.path), local.OBJECT
-            )
+            log("error", f"Failed to read hash: {error}", shown(entry.path), local.OBJECT)
             return ""
 
-    def _store(
-        self, call: Call, at: str, below: str, opt: Item, *, server: bool
-    ) -> list[Item]:
+    def _store(self, call: Call, at: str, below: str, opt: Item, *, server: bool) -> list[Item]:
         if not at:
             return [{"Path": each, "IsDir": True} for each in self.cloud.buckets(call)]
         _, _, above = at.partition("/")

@@ -50,14 +50,14 @@ class TooLarge(Exception):
     """The object must go in several pieces."""
 
 
-def upload(between: Between, name: str, place: str, file: Flying) -> int:
+def upload(between: Between, place: str, file: Flying) -> int:
     """A file of at most `SMALL` bytes. Returns its size.
 
     Raises:
         Failure, Stopped
         TooLarge: it has become larger.
     """
-    with local.reading(between.root, name) as source:
+    with local.reading(between.root, file.name) as source:
         size = source.status.st_size
         if size > SMALL:
             raise TooLarge
@@ -68,7 +68,7 @@ def upload(between: Between, name: str, place: str, file: Flying) -> int:
         bucket, _, key = place.partition("/")
         try:
             told = between.cloud.bucket(bucket).put(
-                _checked(key),
+                checked(key),
                 bytes(data),
                 attributes=attributes(key, source.status.st_mtime_ns),
                 use_multipart=False,
@@ -80,12 +80,12 @@ def upload(between: Between, name: str, place: str, file: Flying) -> int:
         return size
 
 
-def download(between: Between, name: str, place: str, file: Flying) -> int:
+def download(between: Between, place: str, file: Flying) -> int:
     """The same the other way."""
     bucket, _, key = place.partition("/")
     between.call.check()
     try:
-        answer = obstore.get(between.cloud.bucket(bucket), _checked(key))
+        answer = obstore.get(between.cloud.bucket(bucket), checked(key))
         meta = answer.meta
         if meta["size"] > SMALL:
             raise TooLarge
@@ -100,7 +100,7 @@ def download(between: Between, name: str, place: str, file: Flying) -> int:
     tag = (meta["e_tag"] or "").strip('"').lower()
     if MD5.fullmatch(tag) and tag != digest:
         raise damaged(tag, digest)
-    with local.writing(between.root, name, between.unfinished) as target:
+    with local.writing(between.root, file.name, between.unfinished) as target:
         target.write(data, 0)
         mtime = from_metadata(told) if told else None
         if mtime is None:
@@ -119,7 +119,8 @@ def arrived(between: Between, place: str, digest: str, tag: str) -> None:
 
 
 def damaged(source: str, destination: str) -> Failure:
-    return Failure(f"corrupted on transfer: md5 hashes differ src {source!r} vs dst {destination!r}")
+    hashes = f"src {source!r} vs dst {destination!r}"
+    return Failure(f"corrupted on transfer: md5 hashes differ {hashes}")
 
 
 def attributes(key: str, mtime: int) -> dict[str, str]:
@@ -131,9 +132,8 @@ def _kind(ending: str) -> str:
     return mimetypes.types_map.get(f".{ending}", "application/octet-stream")
 
 
-def _checked(key: str) -> str:
+def checked(key: str) -> str:
+    """The same key, or place. Raises Failure: the name is written in ways of their own."""
     if not plain(key):
         raise Failure("the name cannot be asked for: object not found", 404)
     return key
-
-

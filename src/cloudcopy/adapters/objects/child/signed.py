@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import http.client
 import random
+import socket
 import ssl
 import threading
 import time
@@ -102,10 +103,7 @@ class Signed:
         connection = self._take()
         try:
             try:
-                if connection.sock is None:
-                    connection.connect()
-                    connection.sock.settimeout(self._access.timeout)
-                with call.using(connection.sock):
+                with call.using(self._connected(connection)):
                     connection.putrequest(
                         method, f"{path}?{text}" if text else path, skip_accept_encoding=True
                     )
@@ -129,6 +127,12 @@ class Signed:
             connection.close()
             raise
         connection.close()
+
+    def _connected(self, connection: http.client.HTTPConnection) -> socket.socket:
+        if connection.sock is None:
+            connection.connect()
+            connection.sock.settimeout(self._access.timeout)  # type: ignore[attr-defined]
+        return connection.sock  # type: ignore[return-value]
 
     def _take(self) -> http.client.HTTPConnection:
         with self._turn:
@@ -184,7 +188,7 @@ def tried(call: Call, work: Callable[[], T]) -> T:
         except Failure as error:
             if not error.passing or count == TRIES - 1:
                 raise
-            pause = FIRST_PAUSE * 2**count * (0.5 + random.random() / 2)
+            pause = FIRST_PAUSE * 2**count * (0.5 + random.random() / 2)  # noqa: S311 - spreads, hides nothing
             if call.stopped.wait(pause):
                 raise Stopped from None
     raise AssertionError  # the last try returns or raises
