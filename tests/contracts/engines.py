@@ -19,6 +19,7 @@ from cloudcopy.domain.connection import backend
 from cloudcopy.domain.errors import Unavailable
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow
+from cloudcopy.domain.movers import Mover
 from cloudcopy.domain.order import Direction
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Progress
@@ -37,18 +38,20 @@ def s3() -> Iterator[S3]:
         yield store
 
 
-ONE = pytest.mark.parametrize("engine", ["any"], indirect=True)
-"""For what has nothing to do with the sandbox: the first that works here."""
+ONE = pytest.mark.parametrize("engine", [f"any-{each}" for each in Mover], indirect=True)
+"""For what has nothing to do with the sandbox: the first that works here, with every mover. What
+obstore does not do is rclone's (`domain.movers`)."""
 
 
-@pytest.fixture(params=["bubblewrap", "landlock"])
+@pytest.fixture(params=[f"{box}-{each}" for box in ("bubblewrap", "landlock") for each in Mover])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TransferEngine]:
+    box, _, first = request.param.partition("-")
     bwrap = shutil.which("bwrap")
     try:
         sandbox = await choose(
             bwrap=Path(bwrap) if bwrap else None,
             allow_unconfined=False,
-            prefer=None if request.param == "any" else request.param,
+            prefer=None if box == "any" else box,
         )
     except Unavailable as error:
         pytest.skip(str(error))
@@ -59,6 +62,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         binary=await find(),
         work_dir=work,
         local_store=tmp_path / "stores",
+        mover=None if first == Mover.OBJECTS else Mover.RCLONE,
         sleep=at_once,
         random=lambda: 0.0,
         monotonic=time.monotonic,

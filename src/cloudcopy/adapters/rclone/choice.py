@@ -16,7 +16,7 @@ from cloudcopy.adapters.rclone.glance import glances
 from cloudcopy.adapters.rclone.index import Index, place
 from cloudcopy.adapters.rclone.ledger import Part
 from cloudcopy.adapters.rclone.names import AT_ONCE, MAX_BYTES, askable
-from cloudcopy.adapters.rclone.pairs import Eye, surveyed
+from cloudcopy.adapters.rclone.pairs import Eye, Survey, surveyed
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.remotes import has_buckets
 from cloudcopy.adapters.rclone.spool import DOUBTFUL, OPEN
@@ -152,6 +152,20 @@ class Choice:
         )
         async for page in spool.facts(where="outcome IS NULL AND size IS NOT NULL"):
             await spool.mark(self._row(each, both.source, both.destination) for each in page)
+        await self._count()
+
+    async def close(self, both: Survey) -> None:
+        """Decide what is left to rclone, too, for a mover that compares nothing.
+
+        Raises:
+            RcError: a side could not be asked.
+        """
+        if self.open:
+            await both.close(self.rules)
+            await self._count()
+
+    async def _count(self) -> None:
+        spool = self.catalogue.spool
         counts = await spool.do(
             lambda database: {
                 (outcome, code): count

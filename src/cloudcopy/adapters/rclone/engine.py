@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.objects.process import objects_daemon
 from cloudcopy.adapters.rclone.between import FarSide, check_apart, elsewhere, neighbour
 from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ending import refused
@@ -30,7 +31,8 @@ from cloudcopy.adapters.rclone.run import Run
 from cloudcopy.adapters.rclone.spool import Spool, open_spool
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source, open_target
 from cloudcopy.adapters.sandbox.cell import Sandbox
-from cloudcopy.domain.errors import CloudCopyError, Invalid
+from cloudcopy.domain.errors import CloudCopyError, Invalid, Unavailable
+from cloudcopy.domain.movers import Mover, chosen
 from cloudcopy.domain.order import Direction, Work
 from cloudcopy.domain.paths import InstancePath
 from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, Result
@@ -48,7 +50,8 @@ class RcloneEngine:
     Attributes:
         work_dir: Private to this agent; holds a run directory and a lock per copy.
         local_store: Where connections of the kind `local` may lie; None refuses them.
-        patience: How long rclone waits for a store that does not answer (`rclone.flags`).
+        patience: How long a mover waits for a store that does not answer (`rclone.flags`).
+        mover: The one that is tried first; None chooses for each copy (`domain.movers`).
         sleep: Lets seconds pass before a copy tries again.
         random: In [0, 1), so that many copies do not try again together.
         monotonic: Seconds of a clock that never goes back.
@@ -59,21 +62,38 @@ class RcloneEngine:
     work_dir: Path
     local_store: Path | None = None
     patience: tuple[str, ...] = PATIENT
+    mover: Mover | None = None
     sleep: Callable[[float], Awaitable[object]]
     random: Callable[[], float]
     monotonic: Callable[[], float]
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
+        yield Progress(phase=Phase.PREPARING)
+        mover = Mover.RCLONE if copy.source else chosen(copy.backend, copy.flags)
+        movers = {self.mover or mover, Mover.RCLONE}
+        for mover in sorted(movers, key=lambda each: each is Mover.RCLONE):
+            ended = False
+            async for event in self._moved(copy, stop, mover):
+                ended = not isinstance(event, Progress)
+                yield event
+            if ended:
+                return
+
+    async def _moved(
+        self, copy: Copy, stop: Stop, mover: Mover
+    ) -> AsyncGenerator[Progress | End, None]:
+        """The copy by that mover. Without an end, it can not do it and has changed nothing."""
         ledger = Ledger()
         async with AsyncExitStack() as stack:
-            yield Progress(phase=Phase.PREPARING)
             try:
-                started, spool, far = await self._start(copy, ledger, stack)
+                started, spool, far = await self._start(copy, mover, ledger, stack)
             except CloudCopyError as error:
-                yield _with_past(Broken(str(error), Result(errors=(_group(error),))), copy)
+                if mover is Mover.RCLONE or not isinstance(error, Unavailable):
+                    yield _with_past(Broken(str(error), Result(errors=(_group(error),))), copy)
                 return
             except Gone:
-                yield _with_past(refused(_crash(ledger)), copy)
+                if mover is Mover.RCLONE:
+                    yield _with_past(refused(_crash(ledger)), copy)
                 return
             copy = far.copy
             pace = Pace(started, copy)
@@ -89,10 +109,13 @@ class RcloneEngine:
             gauge = Gauge(run, self.monotonic)
             stack.push_async_callback(gauge.close)
             async for event in _follow(run, gauge, pace, stop):
-                yield event if isinstance(event, Progress) else far.told(event)
+                if isinstance(event, Progress):
+                    yield event
+                elif isinstance(event, Halted) or not started.rc.unsupported:
+                    yield far.told(_said(event, mover))
 
     async def _start(
-        self, copy: Copy, ledger: Ledger, stack: AsyncExitStack
+        self, copy: Copy, mover: Mover, ledger: Ledger, stack: AsyncExitStack
     ) -> tuple[Daemon, Spool, FarSide]:
         download = copy.direction is Direction.TO_INSTANCE
         lock = await asyncio.to_thread(_lock, self.work_dir, copy.transfer)
@@ -105,12 +128,25 @@ class RcloneEngine:
         far = await self._far_side(copy, run_dir, stack)
         if isinstance(far.store, Shown):
             check_apart(far.store, shown)
-        started = await stack.enter_async_context(
-            daemon(
+        writable = download and _changes(copy)
+        if mover is Mover.OBJECTS:
+            process = objects_daemon(
+                self.sandbox,
+                shown=shown,
+                writable=writable,
+                run_dir=run_dir,
+                backend=far.copy.backend,
+                flags=copy.flags,
+                lock_fd=lock,
+                feed=ledger.feed,
+                patience=self.patience,
+            )
+        else:
+            process = daemon(
                 self.sandbox,
                 binary=self.binary,
                 shown=shown,
-                writable=download and _changes(copy),
+                writable=writable,
                 store=far.store,
                 run_dir=run_dir,
                 backend=await obscured(far.copy.backend, self.binary),
@@ -119,8 +155,7 @@ class RcloneEngine:
                 feed=ledger.feed,
                 patience=far.patience or self.patience,
             )
-        )
-        return started, spool, far
+        return await stack.enter_async_context(process), spool, far
 
     async def _far_side(self, copy: Copy, run_dir: Path, stack: AsyncExitStack) -> FarSide:
         match copy.source:
@@ -192,6 +227,12 @@ async def _halted(run: Run) -> Halted:
     return Halted(replace(done, interrupted=run.copy.resumed or run.rc.killed))
 
 
+def _said(end: End, mover: Mover) -> End:
+    """The same end; its log says who moved the files."""
+    said = f"moved by {mover}"
+    return replace(end, result=replace(end.result, log=(*end.result.log, said)))
+
+
 def _with_past(end: End, copy: Copy) -> End:
     """The same end; what an earlier process of this attempt left is not forgotten."""
     interrupted = copy.resumed or end.result.interrupted
@@ -205,7 +246,7 @@ def _group(error: CloudCopyError) -> ErrorGroup:
 
 def _crash(ledger: Ledger) -> Reason:
     told = f": {reason(ledger.errors[-1]).text}" if ledger.errors else ""
-    return Reason("engine_ended", f"rclone ended before the copy did{told}", "Try again.")
+    return Reason("engine_ended", f"the mover ended before the copy did{told}", "Try again.")
 
 
 _OWN_DISK: Final = Reason(

@@ -149,6 +149,13 @@ class Survey:
                 some = open_[start : start + AT_ONCE]
                 await self._mark([pair(each, self.spool.kind) for each in some], rules, _left)
 
+    async def close(self, rules: Rules) -> None:
+        """Decide the files that are marked as `OPEN`: they are looked at one by one."""
+        async for page in self.spool.facts([Outcome.UPDATE], where=f"code = '{OPEN}'"):
+            for start in range(0, len(page), AT_ONCE):
+                some = page[start : start + AT_ONCE]
+                await self._mark([pair(each, self.spool.kind) for each in some], rules, decided)
+
     async def _mark(self, pairs: Sequence[Pair], rules: Rules, row: Row) -> None:
         comparison = _Comparison(self.source, self.destination, rules, self.log)
         answers = await comparison.of(pairs)
@@ -325,6 +332,15 @@ def _left(pair: Pair, answer: Answer, behind: Outcome | None) -> FileRow | None:
     """What is left as it is; None for the rest."""
     if not isinstance(answer, Decision) or answer.outcome not in _LEFT or not pair.source:
         return None
+    return FileRow(pair.path, answer.outcome, pair.source.size, answer.code, answer.why)
+
+
+def decided(pair: Pair, answer: Answer, behind: Outcome | None) -> FileRow | None:
+    """What is to become of a file of the source; one that could not be compared is copied."""
+    if pair.source is None or answer is None:
+        return None
+    if isinstance(answer, Trouble):
+        return FileRow(pair.path, Outcome.UPDATE, pair.source.size, answer.code, answer.why)
     return FileRow(pair.path, answer.outcome, pair.source.size, answer.code, answer.why)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudcopy.adapters.rclone.flags import PATIENT, as_daemon
 from cloudcopy.adapters.rclone.rc import Gone, Rc, RcError, drawn, listening
@@ -48,22 +48,36 @@ class Log:
         os.close(self._fd)
 
 
+class Calls(Protocol):
+    """`Rc`, or what answers like one.
+
+    Attributes:
+        unsupported: Why rclone must do this copy; empty while it need not.
+    """
+
+    unsupported: str
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]: ...
+
+
 @dataclass
 class Daemon:
-    """A running rclone.
+    """A running rclone, or a program that answers its calls.
 
     Attributes:
         shown: What it was shown of the instance.
         run_dir: A private directory that rclone sees as `inside.run`.
+        by_name: It copies what is named, whatever the destination has, and nothing else.
         killed: It did not end when asked, so it may have left unfinished uploads.
     """
 
-    rc: Rc
+    rc: Calls
     inside: Inside
     log: Log
     confined: Confined
     shown: Shown
     run_dir: Path
+    by_name: bool = False
     killed: bool = field(default=False, init=False)
 
     @property
@@ -143,7 +157,7 @@ async def daemon(
         async with Rc(run_dir, password) as rc:
             running = Daemon(rc, seen[0], log, confined, shown=shown, run_dir=run_dir)
             try:
-                await _answer(running)
+                await answering(running)
                 yield running
             finally:
                 await asyncio.shield(running.end())
@@ -152,8 +166,8 @@ async def daemon(
         log.close()
 
 
-async def _answer(running: Daemon) -> None:
-    """Wait until rclone serves its socket. Until then a call waits in the socket's queue."""
+async def answering(running: Daemon) -> None:
+    """Wait until the program serves its socket. Until then a call waits in the socket's queue."""
     ended = asyncio.ensure_future(running.confined.wait())
     asked = asyncio.ensure_future(running.rc.call("rc/noop"))
     try:

@@ -52,6 +52,8 @@ class Gone(Exception):
 class Rc:
     """The remote control of one rclone process."""
 
+    unsupported = ""  # rclone does every copy
+
     def __init__(self, run_dir: Path, password: str) -> None:
         # A socket's address holds 108 bytes; by descriptor any directory fits.
         self._dir = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

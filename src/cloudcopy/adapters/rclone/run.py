@@ -15,7 +15,7 @@ from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.listing import Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
-from cloudcopy.adapters.rclone.pairs import surveyed
+from cloudcopy.adapters.rclone.pairs import Answer, Trouble, surveyed
 from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.proof import Proof
@@ -102,20 +102,37 @@ class Run:
         if refused:
             return refused
         self.listed = True
+        if self.rc.by_name and self.copy.agreed is None:
+            await self._decide(sides, catalogue)
+        choice = self.choice
         self.phase = Phase.TRANSFERRING
         await self.pace()
         trouble = None
-        choice = self.choice
         if choice:
             self.passes.surveyed = True
             self.passes.fresh, self.passes.left = choice.fresh, choice.left
         if choice.touched if choice else self.spool.found:
-            named = self.copy.only is not None or self.copy.agreed is not None
+            named = self.rc.by_name or self.copy.only is not None or self.copy.agreed is not None
             trouble = await self.passes.all(named=named or bool(choice and not choice.fresh))
         if self.copy.flags.dry_run:
             sums = await account(self.spool, rehearsed, self.copy.ledger)
             return ending.end(ending.rehearsal(sums, self.ledger), trouble)
         return await self._judge(sides, catalogue, self.passes, trouble)
+
+    async def _decide(self, sides: Sides, catalogue: Catalogue) -> None:
+        """Mark what is to be copied, and what is left: the mover copies what is named."""
+        here, there = catalogue.here, catalogue.there
+        if self.choice:
+            both = surveyed(sides, self.spool, self.ledger, here, there, by_hash=True)
+            await self.choice.close(both)
+            return
+        by_hash = level_of(self.copy.flags) is Level.CHECKSUM
+        both = surveyed(
+            sides, self.spool, self.ledger, here, there, name=catalogue.name, by_hash=by_hash
+        )
+        await catalogue.destination(hashes=(self.spool.kind,) if by_hash else (), times=True)
+        await both.mark(Rules.of(self.copy.flags, window=both.window), decided, _untold)
+        await self.spool.forget_destination()
 
     # Prepare
 
@@ -259,6 +276,10 @@ class Run:
         """The end of an attempt that broke off for a reason outside of single files."""
         done = await self.unfinished(why)
         return Broken(str(why), done) if done.found else ending.refused(why)
+
+
+def _untold(files: int, size: int) -> None:
+    """What is compared before a copy is no proof of anything after it."""
 
 
 def _helpless(trouble: Reason | None) -> bool:

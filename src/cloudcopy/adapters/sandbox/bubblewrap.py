@@ -93,7 +93,10 @@ class Bubblewrap:
         )
         with ExitStack() as stack:
             mounts = _Mounts(stack, staged=program.user is not None)
-            mounts.add(stack.enter_context(opened(program.binary)), "/rclone")
+            if not program.libraries:
+                mounts.add(stack.enter_context(opened(program.binary)), "/rclone")
+            for path in program.libraries:
+                mounts.add(stack.enter_context(opened(path)), str(path))
             mounts.add(program.shown.fd, f"/data{single}", writable=program.writable)
             mounts.add(stack.enter_context(run_directory(program)), "/run", writable=True)
             if isinstance(program.store, Shown):
@@ -132,7 +135,7 @@ class Bubblewrap:
                         *_HOME,
                         *(_SOCKET if program.socket is not None else ()),
                         "--",
-                        "/rclone",
+                        str(program.binary) if program.libraries else "/rclone",
                         *program.arguments(inside),
                     ],
                     env={},

@@ -63,7 +63,9 @@ class Program:
         config: Becomes the remote `R`.
         lock_fd: Inherited by rclone, so that a lock on it is held while rclone lives.
         stderr: A descriptor for rclone's log.
-        socket: A listening one, which rclone inherits in the way of systemd.
+        socket: One that rclone inherits in the way of systemd.
+        libraries: What a program needs that is not in one piece: files and directories, shown
+            read-only under their own paths. The program is one of them and runs from there.
     """
 
     binary: Path
@@ -77,6 +79,7 @@ class Program:
     stderr: int
     listed: bool = False
     socket: int | None = None
+    libraries: Sequence[Path] = ()
 
     @property
     def store_writable(self) -> bool:

@@ -115,6 +115,7 @@ async def _start(program: Program, *, confined: bool) -> Confined:
             (program.shown.fd, "change" if program.writable else "read"),
             ("/dev/null", "device"),
             *((path, "read") for path in ("/dev/urandom", *HOST_FILES)),
+            *((str(path), "programs") for path in program.libraries),
         ]
         if isinstance(program.store, Shown):
             rules.append((program.store.fd, "read"))
@@ -133,7 +134,10 @@ async def _start(program: Program, *, confined: bool) -> Confined:
                 cwd=run,
                 rules=rules if confined else None,
                 program=binary,
-                argv=["rclone", *program.arguments(inside)],
+                argv=[
+                    str(program.binary) if program.libraries else "rclone",
+                    *program.arguments(inside),
+                ],
                 env={"HOME": _HERE, "TMPDIR": _HERE, **as_environment(program.config)},
                 listening=program.socket,
             ),

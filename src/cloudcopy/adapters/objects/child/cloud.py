@@ -1,0 +1,241 @@
+"""What is in the store: pages of a listing, single objects, and their removal."""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from obstore.store import S3Store
+
+from cloudcopy.adapters.objects.child.call import Call
+from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure
+from cloudcopy.adapters.objects.child.names import from_metadata
+from cloudcopy.adapters.objects.child.options import Options
+from cloudcopy.adapters.objects.child.signed import TRIES, Access, Signed, tried
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+MTIME: Final = "mtime"
+PART_BYTES: Final = "part-bytes"  # of an object sent in parts, all of which have this size
+MD5: Final = re.compile(r"[0-9a-f]{32}")
+IN_PARTS: Final = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
+_META: Final = "x-amz-meta-"
+_REMEMBERED: Final = 500_000  # sizes, some 60 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """One of the store's.
+
+    Attributes:
+        tag: The ETag, without its quotes.
+        arrived: RFC 3339, as the store tells it.
+        mtime: Nanoseconds, of the file it was made of; None where that was not asked or kept.
+        md5: Of the whole content, as far as the tag or the metadata tell it.
+        part_bytes: The size of all its parts but the last, where we know it.
+    """
+
+    size: int
+    tag: str
+    arrived: str
+    mtime: int | None = None
+    md5: str = ""
+    part_bytes: int = 0
+
+
+class Cloud:
+    """One store. `place` is always ``bucket/key``."""
+
+    def __init__(self, options: Options) -> None:
+        store = options.store
+        region = store.get("region") or "us-east-1"
+        endpoint = store.get("endpoint") or f"https://s3.{region}.amazonaws.com"
+        if "://" not in endpoint:
+            endpoint = f"https://{endpoint}"
+        self._access = Access(
+            endpoint=endpoint.rstrip("/"),
+            region=region,
+            key=store["access_key_id"],
+            secret=store["secret_access_key"],
+            token=store.get("session_token", ""),
+            connect=options.connect,
+            timeout=options.timeout,
+        )
+        self.signed = Signed(self._access)
+        self.sizes: dict[str, int] = {}  # of what was listed
+        self._buckets: dict[str, S3Store] = {}
+        self._turn = threading.Lock()
+
+    def bucket(self, name: str) -> S3Store:
+        """obstore's own client of it."""
+        with self._turn:
+            if name not in self._buckets:
+                self._buckets[name] = self._opened(name)
+            return self._buckets[name]
+
+    def _opened(self, name: str) -> S3Store:
+        access = self._access
+        config: S3Config = {
+            "endpoint": access.endpoint,
+            "region": access.region,
+            "access_key_id": access.key,
+            "secret_access_key": access.secret,
+            "virtual_hosted_style_request": False,
+        }
+        if access.token:
+            config["session_token"] = access.token
+        return S3Store(
+            name,
+            config=config,
+            client_options={
+                "allow_http": access.endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=access.connect),
+                "read_timeout": timedelta(seconds=access.timeout),
+                "timeout": timedelta(days=1),  # of a whole request: how long a file may take
+            },
+            retry_config={
+                "max_retries": TRIES - 1,
+                "retry_timeout": timedelta(minutes=3),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=2),
+                    "base": 2,
+                },
+            },
+        )
+
+    # Listing
+
+    def pages(
+        self, call: Call, place: str, *, deep: bool = False
+    ) -> Iterator[tuple[list[tuple[str, Object]], list[str]]]:
+        """Objects below the directory `place`, with their keys, and directories in it.
+
+        With `deep` all objects, whatever directories they are in.
+        """
+        bucket, _, below = place.partition("/")
+        prefix = f"{below}/" if below else ""
+        token = ""
+        while True:
+            query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
+            query |= {} if deep else {"delimiter": "/"}
+            query |= {"continuation-token": token} if token else {}
+            page = tried(call, lambda query=query: self._page(call, bucket, query))  # type: ignore[misc]
+            objects = list(_objects(page))
+            if len(self.sizes) < _REMEMBERED:
+                self.sizes.update((f"{bucket}/{key}", each.size) for key, each in objects)
+            yield objects, _prefixes(page)
+            token = _text(page, "NextContinuationToken")
+            if _text(page, "IsTruncated") != "true" or not token:
+                return
+
+    def _page(self, call: Call, bucket: str, query: Mapping[str, str]) -> ElementTree.Element:
+        _, body = self.signed.whole(call, "GET", bucket, query=query)
+        try:
+            return _plain(ElementTree.fromstring(body))  # noqa: S314 - expat bounds expansion
+        except ElementTree.ParseError:
+            raise Failure("unexpected EOF in a listing", passing=True) from None
+
+    def buckets(self, call: Call) -> list[str]:
+        def once() -> list[str]:
+            _, body = self.signed.whole(call, "GET", "")
+            root = _plain(ElementTree.fromstring(body))  # noqa: S314
+            return [_text(each, "Name") for each in root.iter("Bucket")]
+
+        return tried(call, once)
+
+    def has_bucket(self, call: Call, name: str) -> bool:
+        try:
+            tried(call, lambda: self.signed.whole(call, "HEAD", name))
+        except Failure as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return True
+
+    # Single objects
+
+    def head(self, call: Call, place: str) -> Object | None:
+        try:
+            found, _ = tried(call, lambda: self.signed.whole(call, "HEAD", place))
+        except Failure as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        meta = {
+            name.removeprefix(_META): value
+            for name, value in found.items()
+            if name.startswith(_META)
+        }
+        moment = found.get("last-modified", "")
+        arrived = parsedate_to_datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+        return described(int(found["content-length"]), found.get("etag", ""), arrived, meta)
+
+    def delete(self, call: Call, place: str) -> None:
+        tried(call, lambda: self.signed.whole(call, "DELETE", place))
+
+
+def described(size: int, tag: str, arrived: str, meta: Mapping[str, str]) -> Object:
+    """An object, with what its metadata tell."""
+    tag = tag.strip('"').lower()
+    mtime = from_metadata(meta.get(MTIME, ""))
+    part = meta.get(PART_BYTES, "")
+    return Object(
+        size=size,
+        tag=tag,
+        arrived=arrived,
+        mtime=mtime,
+        md5=tag if MD5.fullmatch(tag) else _decoded(meta.get("md5chksum", "")),
+        part_bytes=int(part) if part.isascii() and part.isdigit() else 0,
+    )
+
+
+def _decoded(text: str) -> str:
+    """rclone's MD5 of an object in parts, which is in base64; empty for none."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return ""
+    return raw.hex() if len(raw) == 16 else ""
+
+
+def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
+    quoted = _text(page, "EncodingType") == "url"
+    for each in page.iterfind("Contents"):
+        told = {child.tag: child.text or "" for child in each}
+        key = unquote_plus(told["Key"]) if quoted else told["Key"]
+        tag = told.get("ETag", "").strip('"').lower()
+        yield (
+            key,
+            Object(
+                size=int(told["Size"]),
+                tag=tag,
+                arrived=told.get("LastModified", ""),
+                md5=tag if MD5.fullmatch(tag) else "",
+            ),
+        )
+
+
+def _prefixes(page: ElementTree.Element) -> list[str]:
+    quoted = _text(page, "EncodingType") == "url"
+    found = [_text(each, "Prefix") for each in page.iterfind("CommonPrefixes")]
+    return [unquote_plus(each) if quoted else each for each in found]
+
+
+def _plain(root: ElementTree.Element) -> ElementTree.Element:
+    """Without the names' name space."""
+    for each in root.iter():
+        each.tag = each.tag.rpartition("}")[2]
+    return root
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    found = element.find(name)
+    return (found.text or "") if found is not None else ""

@@ -1,0 +1,85 @@
+"""The program: serves the socket that it inherits until the agent is gone, or SIGTERM."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final
+
+from cloudcopy.adapters.objects.child.call import Call, log
+from cloudcopy.adapters.objects.child.failing import Failure, Stopped, Unsupported
+from cloudcopy.adapters.objects.child.methods import Methods
+from cloudcopy.adapters.objects.child.options import read
+from cloudcopy.adapters.objects.child.wire import LISTENING, Peer
+
+_QUIT: Final = "core/quit"
+
+
+class _Asked(Exception):
+    """SIGTERM."""
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, _asked)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    service = _Service(Peer(socket.socket(fileno=LISTENING)), Methods(read(sys.argv[1:])))
+    with contextlib.suppress(_Asked):
+        service.serve()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for call in list(service.running.values()):
+        call.stop()
+    service.methods.copier.leave()
+    os._exit(0)  # what still waits for a store must not keep us
+
+
+def _asked(number: int, frame: FrameType | None) -> None:
+    raise _Asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    peer: Peer
+    methods: Methods
+    running: dict[int, Call] = field(default_factory=dict)
+
+    def serve(self) -> None:
+        """Until the agent is gone, or says so. Each call has a thread of its own."""
+        while (request := self.peer.receive()) is not None:
+            id = int(request["id"])
+            if "method" not in request:
+                known = self.running.get(id)
+                if known:
+                    known.stop()
+                continue
+            if request["method"] == _QUIT:
+                return
+            call = self.running[id] = Call()
+            threading.Thread(target=self._answer, args=(id, call, request), daemon=True).start()
+
+    def _answer(self, id: int, call: Call, request: dict[str, Any]) -> None:
+        method = str(request["method"])
+        try:
+            answer: dict[str, Any] = {
+                "result": self.methods.answer(call, method, request["parameters"])
+            }
+        except Failure as error:
+            answer = {
+                "error": str(error),
+                "status": error.status,
+                "unsupported": isinstance(error, Unsupported),
+            }
+        except Stopped:
+            answer = {"error": "context canceled", "status": 499}
+        except Exception as error:  # noqa: BLE001 - a defect must not leave the agent waiting
+            log("critical", f"{method} failed: {type(error).__name__}")
+            answer = {"error": f"internal error: {type(error).__name__}", "status": 500}
+        self.running.pop(id, None)
+        self.peer.send({"id": id, **answer})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What this program is told when it starts: the store by a file or by variables, the rest as
+arguments."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+SMALL_AT_ONCE: Final = 64
+LARGE_AT_ONCE: Final = 8
+_VARIABLE: Final = "RCLONE_CONFIG_R_"
+_UNITS: Final = {"": 1024, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE: Final = re.compile(r"([0-9.]+)([bkmgtp]?)i?", re.IGNORECASE)
+_TIME: Final = re.compile(r"([0-9]+)([smh])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Seconds, bytes per second (0 is without limit), and how many files at once."""
+
+    store: dict[str, str] = field(repr=False)
+    connect: float = 30.0
+    timeout: float = 300.0
+    rate: float = 0.0
+    transfers: int = 0
+
+    @property
+    def small(self) -> int:
+        return self.transfers or SMALL_AT_ONCE
+
+    @property
+    def large(self) -> int:
+        return min(LARGE_AT_ONCE, self.transfers or LARGE_AT_ONCE)
+
+
+def read(arguments: list[str]) -> Options:
+    given = dict(each.lstrip("-").split("=", 1) for each in arguments)
+    config = given.get("config", "")
+    return Options(
+        store=_file(Path(config)) if config else _environment(),
+        connect=seconds(given.get("contimeout", "30s")),
+        timeout=seconds(given.get("timeout", "5m")),
+        rate=rate(given.get("bwlimit", "off")),
+        transfers=int(given.get("transfers", "0")),
+    )
+
+
+def rate(text: str) -> float:
+    """Bytes per second of rclone's ``10M``; a bare number is in KiB."""
+    found = _SIZE.fullmatch(text)
+    return float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+
+
+def seconds(text: str) -> float:
+    found = _TIME.fullmatch(text)
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 300.0
+
+
+def _file(path: Path) -> dict[str, str]:
+    """The section that `sandbox.section.as_file` wrote."""
+    options = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, given, value = line.partition(" = ")
+        if given:
+            quoted = value.startswith("`") and value.endswith("`") and len(value) > 1
+            options[name] = value[1:-1] if quoted else value
+    return options
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name.removeprefix(_VARIABLE).lower(): value
+        for name, value in os.environ.items()  # noqa: TID251 - the sandbox's own spelling
+        if name.startswith(_VARIABLE)
+    }
