@@ -12,6 +12,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.domain.ledger import Outcome
 
 AT_ONCE: Final = 50_000  # names in one call: some 10 MB in rclone
@@ -36,6 +37,7 @@ class Passes:
     ledger: Ledger
     names: Names
     patience: Patience
+    tuner: Tuner
     name: str
     always: bool = False
     group: str = ""
@@ -50,6 +52,7 @@ class Passes:
         Args:
             named: Only files that are marked as to be copied.
         """
+        self.tuner.choose(await self.spool.sizes(_TO_COPY if named else ()))
         while True:
             trouble = await self._pass(named=named)
             failures = await self.spool.failures()
@@ -68,6 +71,8 @@ class Passes:
             if not codes and (known.fatal or failures):
                 return known if trouble else None
             throttled = known.code == "throttled" or "throttled" in codes
+            if throttled and known.code != "throttled":  # the calls told of something else
+                self.tuner.called(files=0, bytes=0, seconds=0.0, throttled=True)
             if not await self.patience.wait(self.ledger.round, throttled=throttled, text=trouble):
                 return known
             await self.spool.remark(Outcome.FAILED, Outcome.NEW, codes=codes)
@@ -118,7 +123,7 @@ class Passes:
         some: list[str] = []
         async for page in self.spool.facts(_TO_COPY):
             some.extend(each.path for each in page)
-            if len(some) >= AT_ONCE:
+            if len(some) >= self.tuner.names_at_once(AT_ONCE):
                 yield some
                 some = []
         if some:
@@ -127,6 +132,22 @@ class Passes:
     async def _called(self, parameters: tuple[str, dict[str, Any]]) -> str:
         """One call, and what went wrong in it."""
         method, values = parameters
+        before = (self.ledger.sent, self.ledger.bytes_sent, self.tuner.monotonic())
+        trouble = await self._tried(method, self._tuned(values))
+        self.tuner.called(
+            files=self.ledger.sent - before[0],
+            bytes=self.ledger.bytes_sent - before[1],
+            seconds=self.tuner.monotonic() - before[2],
+            throttled=bool(trouble) and reason(trouble).code == "throttled",
+        )
+        return trouble
+
+    def _tuned(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The same call, with as much in flight as is best now."""
+        sides = {side: self.tuner.opened(values[side]) for side in ("srcFs", "dstFs")}
+        return {**values, **sides, "_config": {**self.tuner.config(), **values.get("_config", {})}}
+
+    async def _tried(self, method: str, values: dict[str, Any]) -> str:
         try:
             await self._unless_doomed(method, values)
             stats = await self.sides.rc.call("core/stats", group=self.group)

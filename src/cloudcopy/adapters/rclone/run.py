@@ -19,6 +19,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import MAX_TRANSFER, Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
 from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
@@ -36,6 +37,7 @@ class Run:
     ledger: Ledger
     spool: Spool
     patience: Patience
+    tuner: Tuner
     pace: Callable[[], Awaitable[None]]
     phase: Phase = Phase.PREPARING
     passes: Passes | None = None
@@ -47,11 +49,13 @@ class Run:
     async def whole(self) -> End:
         """Raises RcError where it could not even begin, Gone when rclone ended."""
         sides = Sides(self.rc, self.copy)
+        began = self.tuner.monotonic()
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
             return ending.refused(_FILTERS_ON_FILE)
         missing = await sides.bucket_missing()
+        self.tuner.asked(self.tuner.monotonic() - began)
         if missing:
             return ending.refused(missing)
         if self.copy.work is Work.PLAN:
@@ -85,6 +89,7 @@ class Run:
             ledger=self.ledger,
             names=names,
             patience=self.patience,
+            tuner=self.tuner,
             name=name,
             always=self.copy.agreed is not None,
         )
