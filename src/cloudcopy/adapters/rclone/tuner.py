@@ -6,7 +6,7 @@ the store go into the name under which the call opens it. Neither ever holds a s
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cloudcopy.adapters.rclone.remotes import REMOTE
@@ -64,6 +64,7 @@ class Tuner:
     sizes: Sizes = field(default_factory=Sizes)
     tuning: Tuning = field(init=False)
     _pacing: Pacing | None = field(default=None, init=False)
+    _began: Pacing | None = field(default=None, init=False)
     _calls: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -75,9 +76,12 @@ class Tuner:
         """The files are known."""
         self.sizes = sizes
         self._pacing = self.learnt.paces.get(self.work)
-        self.tuning = tune(self._known())
         if self._pacing is None:
-            self._pacing = Pacing(files=self.tuning.transfers)
+            # Not bounded by how few files these are: the next copy may have more.
+            any_number = tune(replace(self._known(), sizes=Sizes()))
+            self._pacing = Pacing(files=any_number.transfers)
+        self._began = self._pacing
+        self.tuning = tune(self._known())
 
     @property
     def work(self) -> str:
@@ -180,7 +184,7 @@ class Tuner:
         if self.round_trip is not None:
             known = known.measured(self.round_trip)
         # What a caller's cap has shaped says nothing about the store.
-        if self._pacing and self._calls and not self.files_cap:
+        if self._pacing and self._pacing != self._began and not self.files_cap:
             known = known.paced(self.work, self._pacing)
         return known
 
