@@ -4,8 +4,8 @@ import asyncio
 import socket
 import struct
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -22,6 +22,27 @@ _BARE: Final = ("204", "304")
 _NO_GOODBYE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
 
 Seen = Counter[Fault | Call]
+
+
+class Flying:
+    """Requests that were asked and not answered yet.
+
+    Attributes:
+        now, most: How many of each kind there are, and were at once.
+    """
+
+    def __init__(self) -> None:
+        self.now: Counter[Call] = Counter()
+        self.most: Counter[Call] = Counter()
+
+    @contextmanager
+    def one(self, call: Call) -> Iterator[None]:
+        self.now[call] += 1
+        self.most[call] = max(self.most[call], self.now[call])
+        try:
+            yield
+        finally:
+            self.now[call] -= 1
 
 
 class Ended(Exception):
@@ -43,10 +64,13 @@ class Connection:
         seen: Seen,
         client: asyncio.StreamReader,
         to_client: asyncio.StreamWriter,
+        *,
+        flying: Flying,
     ) -> None:
         self._port = port
         self._decide = decide
         self._seen = seen
+        self._flying = flying
         self._client = client
         self._to_client = to_client
         self._store: asyncio.StreamReader | None = None
@@ -70,6 +94,10 @@ class Connection:
     async def _exchange(self) -> None:
         head = await read_head(self._client)
         request, fault = self._decide(head.line[0], head.line[1])
+        with self._flying.one(request.call):
+            await self._answered(head, request, fault)
+
+    async def _answered(self, head: Head, request: Request, fault: Fault | None) -> None:
         if fault in _ON_REQUEST and head.empty:
             fault = None
         if fault is None:

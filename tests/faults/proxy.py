@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from demo.seaweed import S3
-from tests.faults.connection import MAX_HEAD, Connection, Seen
+from tests.faults.connection import MAX_HEAD, Connection, Flying, Seen
 from tests.faults.faults import Fault, Plan, Request, Requests, nothing
 
 
@@ -25,11 +25,13 @@ class FaultProxy:
         store: The store as it is reached through the proxy.
         faults: Decides about each request; may be changed at any time, from any thread.
         seen: How often each fault was done, and how many requests of each kind passed.
+        flying: How many were on their way at once.
     """
 
     def __init__(self, upstream: S3, faults: Plan) -> None:
         self.faults = faults
         self.seen: Seen = Counter()
+        self.flying = Flying()
         self._upstream = upstream
         self._requests = Requests()
         # asyncio holds on to no reader, nor to the task that waits for one.
@@ -73,7 +75,9 @@ class FaultProxy:
         server.close()
 
     async def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        connection = Connection(self._upstream.port, self._decide, self.seen, client, to_client)
+        connection = Connection(
+            self._upstream.port, self._decide, self.seen, client, to_client, flying=self.flying
+        )
         self._open.add(connection)
         try:
             with suppress(asyncio.CancelledError):  # which asyncio would take for a defect

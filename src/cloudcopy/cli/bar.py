@@ -98,6 +98,8 @@ def counts(transfer: TransferView) -> str:
             parts.append(f"{word} {count}")
     if transfer.bwlimit:
         parts.append(f"limit {transfer.bwlimit}")
+    if progress.limited_by:
+        parts.append(f"limited by {progress.limited_by}")
     return ", ".join(parts)
 
 

@@ -61,7 +61,13 @@ def facts(transfer: TransferView) -> Iterator[Fact]:
             yield "would", would(result)
         case _:
             yield from _copied(result)
+    yield "limited", limited(result)
     yield from (("note", note) for note in result.notes)
+
+
+def limited(result: ResultView) -> str:
+    """What kept it from being faster; empty where that is not known."""
+    return f"mostly by {result.limited_by}" if result.limited_by else ""
 
 
 def _copied(result: ResultView) -> Iterator[Fact]:

@@ -242,6 +242,7 @@ def _show(transfer: TransferView, terminal: Terminal) -> None:
             ("result", report.did(transfer)),
             ("copied", f"{result.copied} files, {size(result.bytes_copied)}"
              if result and transfer.work == "transfer" else ""),
+            ("limited", report.limited(result) if result else ""),
             *(("note", note) for note in (result.notes if result else ())),
         ),
     )  # fmt: skip

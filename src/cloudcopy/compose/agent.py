@@ -16,10 +16,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from cloudcopy.adapters import system
+from cloudcopy.adapters.experience import FileExperience
 from cloudcopy.adapters.journal import open_journal
+from cloudcopy.adapters.machine import LinuxMachine
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
 from cloudcopy.adapters.rclone.origin import DIRECTORY, RcloneOrigins
+from cloudcopy.adapters.rclone.tuner import Tuners
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
 from cloudcopy.adapters.tunnels import WebTunnels
@@ -41,6 +44,7 @@ from cloudcopy.wire import agent as wire
 
 log = structlog.get_logger()
 
+EXPERIENCE: Final = "experience.json"  # may be deleted at any time
 DAY_SECONDS: Final = 24 * 3600.0
 AGAIN_SECONDS: Final = 20.0  # how long an acknowledgement may take before we say it again
 FIRST_WAIT: Final = 0.1  # before the first reconnection; doubles up to the last
@@ -76,7 +80,7 @@ async def run(
         async with open_journal(directory / "journal.db") as journal:
             outbox = Outbox()
             work_dir = private_directory(directory / "work")
-            engine = await _engine(settings, work_dir)
+            engine = await _engine(settings, work_dir, directory / EXPERIENCE)
             runtime = await chosen(settings, directory)
             roots = Roots(settings.instances, runtime)
             bench = Bench(
@@ -108,7 +112,7 @@ async def run(
         os.close(lock)
 
 
-async def _engine(settings: AgentSettings, work_dir: Path) -> RcloneEngine:
+async def _engine(settings: AgentSettings, work_dir: Path, experience: Path) -> RcloneEngine:
     tools = settings.tools
     # Run directories of copies that died with an earlier agent; nothing of ours runs yet.
     for leftover in ("run", "only", DIRECTORY):
@@ -125,6 +129,11 @@ async def _engine(settings: AgentSettings, work_dir: Path) -> RcloneEngine:
         sleep=asyncio.sleep,
         random=random.random,
         monotonic=time.monotonic,
+        tuners=Tuners(
+            experience=FileExperience(experience),
+            machine=LinuxMachine(copies=settings.copies),
+            cap=settings.max_concurrency,
+        ),
     )
 
 

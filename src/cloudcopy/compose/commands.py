@@ -29,6 +29,7 @@ from cloudcopy.compose.settings import (
 )
 from cloudcopy.compose.settings import rate as rated
 from cloudcopy.domain.errors import CloudCopyError, Invalid, first
+from cloudcopy.domain.tuning import MOST_FILES
 from cloudcopy.domain.turns import Limits
 
 DEFAULT: Final = Limits()
@@ -44,6 +45,13 @@ Instances = Annotated[
 DataDir = Annotated[Path, Parameter(name="--data-dir", help="Where everything is kept.")]
 Listen = Annotated[str, Parameter(name="--listen", help="HOST:PORT; port 0 takes a free one.")]
 Copies = Annotated[int, Parameter(name="--copies", help="How many copies run at once.")]
+MaxConcurrency = Annotated[
+    int,
+    Parameter(
+        name="--max-concurrency",
+        help="Files in flight in each copy, at most; how many is chosen below that.",
+    ),
+]
 LocalStore = Annotated[
     Path | None,
     Parameter(name="--local-store", help="Where connections of type `local` may lie."),
@@ -111,6 +119,7 @@ def up(
     listen: Listen = DEFAULT_LISTEN,
     instance: Instances = (),
     copies: Copies = DEFAULT_COPIES,
+    max_concurrency: MaxConcurrency = MOST_FILES,
     local_store: LocalStore = None,
     runtime: Runtime = "auto",
     allow_same_user: SameUser = False,
@@ -152,6 +161,7 @@ def up(
             ),
             instances=roots,
             copies=_checked(copies),
+            max_concurrency=_concurrency(max_concurrency),
             runtime=runtime,
             allow_same_user=allow_same_user,
             local_store=(local_store or home / "local-store").expanduser().absolute(),
@@ -227,6 +237,7 @@ def agent(
     name: Annotated[str, Parameter(name="--name", help="What the machine is called.")] = "",
     data_dir: DataDir = DEFAULT_DATA_DIR / "agent",
     copies: Copies = DEFAULT_COPIES,
+    max_concurrency: MaxConcurrency = MOST_FILES,
     local_store: LocalStore = None,
     runtime: Runtime = "none",
     allow_same_user: SameUser = False,
@@ -253,6 +264,7 @@ def agent(
             instances=roots,
             join=join,
             copies=_checked(copies),
+            max_concurrency=_concurrency(max_concurrency),
             runtime=runtime,
             allow_same_user=allow_same_user,
             local_store=local_store.expanduser().absolute() if local_store else None,
@@ -267,6 +279,12 @@ def _checked(copies: int) -> int:
     if not 1 <= copies <= 64:
         raise Invalid("--copies", "must be 1 to 64")
     return copies
+
+
+def _concurrency(files: int) -> int:
+    if not 1 <= files <= MOST_FILES:
+        raise Invalid("--max-concurrency", f"must be 1 to {MOST_FILES}")
+    return files
 
 
 def run_to_end(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.machine import checked_label
 from cloudcopy.domain.rates import Rate
+from cloudcopy.domain.tuning import MOST_FILES
 from cloudcopy.domain.turns import Limits
 
 DEFAULT_DATA_DIR: Final = Path("~/.cloudcopy")
@@ -73,6 +74,7 @@ class AgentSettings:
         instances: Root directory by label.
         join: A join token, needed the first time only.
         copies: How many copies run at once.
+        max_concurrency: Files in flight in each of them, at most.
         local_store: Where connections of the kind `local` may lie.
         runtime: What created instances run in; ``auto`` takes Docker where an engine answers,
             ``none`` offers nothing. Machines that join are often shared, so running programs on
@@ -87,6 +89,7 @@ class AgentSettings:
     instances: Mapping[str, Path]
     join: str | None = None
     copies: int = DEFAULT_COPIES
+    max_concurrency: int = MOST_FILES
     local_store: Path | None = None
     runtime: RuntimeName = "none"
     allow_same_user: bool = False

@@ -156,6 +156,7 @@ def bounded(told: Result) -> Result:
         ),
         notes=tuple(note[:MAX_REASON] for note in told.notes[:MAX_NOTES]),
         log=tuple(line[:MAX_REASON] for line in told.log[-MAX_LOG:]),
+        limited_by=told.limited_by[:MAX_REASON],
     )
 
 
@@ -186,6 +187,7 @@ async def note(
             for each in seen.current[:MAX_CURRENT]
         ),
         log=tuple(line[:MAX_REASON] for line in seen.log[-MAX_LIVE_LOG:]),
+        limited_by=seen.limited_by[:MAX_REASON],
     )
     bus.publish(TransferId(told.transfer), progress)
     if keep:

@@ -38,6 +38,8 @@ class Progress:
         rate: Bytes per second over the last 10 seconds.
         eta_seconds: None while unknown.
         log: The latest lines of the engine's log, oldest first, without addresses.
+        limited_by: What keeps it from being faster now, a part of a sentence; empty while
+            that is unknown, and while nothing is moved.
     """
 
     phase: Phase
@@ -57,6 +59,7 @@ class Progress:
     eta_seconds: int | None = None
     current: tuple[CurrentFile, ...] = ()
     log: tuple[str, ...] = ()
+    limited_by: str = ""
 
     @property
     def percent(self) -> int:
@@ -151,6 +154,8 @@ class Result:
         log: The end of the engine's log, oldest first: bounded, without addresses.
         interrupted: rclone was killed somewhere in this attempt, so it may have left
             an unfinished upload behind.
+        limited_by: What kept it from being faster for most of the time in which files were
+            moved; empty where that was too short to say.
     """
 
     found: int = 0
@@ -178,6 +183,7 @@ class Result:
     notes: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     interrupted: bool = False
+    limited_by: str = ""
 
     @property
     def summary(self) -> str:

@@ -81,7 +81,7 @@ async def objects_daemon(
                 seen[0],
                 log,
                 confined,
-                single_file=bool(shown.name),
+                shown=shown,
                 run_dir=run_dir,
                 by_name=True,
             )

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +23,14 @@ from cloudcopy.adapters.rclone.flags import PATIENT
 from cloudcopy.adapters.rclone.gauge import Gauge, Pace
 from cloudcopy.adapters.rclone.index import DIRECTORY as INDEXES
 from cloudcopy.adapters.rclone.ledger import Ledger
+from cloudcopy.adapters.rclone.limiter import Limiter
 from cloudcopy.adapters.rclone.process import Daemon, daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
 from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.remotes import obscured, store_directory
 from cloudcopy.adapters.rclone.run import Run
 from cloudcopy.adapters.rclone.spool import Spool, open_spool
+from cloudcopy.adapters.rclone.tuner import Tuners
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source, open_target
 from cloudcopy.adapters.sandbox.cell import Sandbox
 from cloudcopy.domain.errors import CloudCopyError, Invalid, Unavailable
@@ -55,6 +57,7 @@ class RcloneEngine:
         sleep: Lets seconds pass before a copy tries again.
         random: In [0, 1), so that many copies do not try again together.
         monotonic: Seconds of a clock that never goes back.
+        tuners: Choose how much is in flight.
     """
 
     sandbox: Sandbox
@@ -66,6 +69,7 @@ class RcloneEngine:
     sleep: Callable[[float], Awaitable[object]]
     random: Callable[[], float]
     monotonic: Callable[[], float]
+    tuners: Tuners = field(default_factory=Tuners)
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
         yield Progress(phase=Phase.PREPARING)
@@ -97,16 +101,21 @@ class RcloneEngine:
                 return
             copy = far.copy
             pace = Pace(started, copy)
+            tuner = await self.tuners.begin(copy, self.monotonic)
+            stack.push_async_callback(self.tuners.end, tuner)
             run = Run(
                 rc=started,
                 copy=copy,
                 ledger=ledger,
                 spool=spool,
                 patience=Patience(sleep=self.sleep, random=self.random),
+                tuner=tuner,
                 pace=pace.keep,
                 index=self.work_dir / INDEXES,
             )
-            gauge = Gauge(run, self.monotonic)
+            pid = started.confined.pid
+            limiter = Limiter(tuner, self.tuners.machine, pid, self.monotonic)
+            gauge = Gauge(run, limiter, self.monotonic)
             stack.push_async_callback(gauge.close)
             async for event in _follow(run, gauge, pace, stop):
                 if isinstance(event, Progress):
@@ -196,9 +205,9 @@ async def _follow(
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             await run.rc.end()
-            yield await _halted(run)
+            yield _limited(await _halted(run), gauge)
             return
-        yield _with_past(await _ended(work, run), run.copy)
+        yield _limited(_with_past(await _ended(work, run), run.copy), gauge)
     finally:
         asked.cancel()
         work.cancel()
@@ -231,6 +240,10 @@ def _said(end: End, mover: Mover) -> End:
     """The same end; its log says who moved the files."""
     said = f"moved by {mover}"
     return replace(end, result=replace(end.result, log=(*end.result.log, said)))
+
+
+def _limited(end: End, gauge: Gauge) -> End:
+    return replace(end, result=replace(end.result, limited_by=gauge.limited_by))
 
 
 def _with_past(end: End, copy: Copy) -> End:

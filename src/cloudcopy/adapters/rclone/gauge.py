@@ -1,14 +1,15 @@
 """How far a running copy is, looked at about once a second, and how fast it may go."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from cloudcopy.adapters.rclone.ledger import Ledger
+from cloudcopy.adapters.rclone.limiter import Limiter
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
 from cloudcopy.adapters.rclone.run import Run
+from cloudcopy.adapters.rclone.speed import Speed
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.progress import CurrentFile, Phase, Progress
 from cloudcopy.ports.engine import Copy
@@ -16,34 +17,7 @@ from cloudcopy.ports.engine import Copy
 MAX_CURRENT: Final = 8  # files in flight that are shown
 LIVE_LOG: Final = 10  # lines of the log that go with the numbers
 ANSWER_SECONDS: Final = 1.0  # for a look at the numbers; an rclone that hangs has none
-WINDOW_SECONDS: Final = 10.0  # over which the rate is taken
 _BWLIMIT: Final = "--bwlimit"
-
-
-class Speed:
-    """Tell it how far the copy is about once a second. Its memory is the window."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def at(self, now: float, done: int) -> None:
-        """`done` bytes were sent by `now`, in seconds of a clock that never goes back."""
-        self._seen.append((now, done))
-        while len(self._seen) > 2 and now - self._seen[1][0] >= WINDOW_SECONDS:
-            self._seen.popleft()
-
-    @property
-    def rate(self) -> float:
-        """Bytes per second; 0 while unknown, and when bytes were taken back."""
-        if len(self._seen) < 2:
-            return 0.0
-        (first, before), (last, after) = self._seen[0], self._seen[-1]
-        return max(0.0, (after - before) / (last - first)) if last > first else 0.0
-
-    def eta(self, left: int) -> int | None:
-        """Whole seconds until `left` bytes are sent; None while nothing moves."""
-        rate = self.rate
-        return round(left / rate) if rate >= 1.0 else None
 
 
 class Pace:
@@ -73,8 +47,9 @@ class Pace:
 class Gauge:
     """The numbers of one attempt."""
 
-    def __init__(self, run: Run, monotonic: Callable[[], float]) -> None:
+    def __init__(self, run: Run, limiter: Limiter, monotonic: Callable[[], float]) -> None:
         self._run = run
+        self._limiter = limiter
         self._monotonic = monotonic
         self._speed = Speed()
         self._counting: asyncio.Task[None] | None = None
@@ -93,8 +68,14 @@ class Gauge:
             replaced = ledger.replaced - passes.replaced_before
             self._left_out = max(0, int(stats["checks"] or 0) - replaced)
         moving = run.phase is Phase.TRANSFERRING
+        limited_by = ""
         if moving:
             self._speed.at(self._monotonic(), bytes_copied)
+            limited_by = await self._limiter.look(
+                rate=self._speed.rate,
+                copied=ledger.sent,
+                in_flight=len(stats.get("transferring") or []),
+            )
         return Progress(
             phase=run.phase,
             found=spool.found,
@@ -111,6 +92,7 @@ class Gauge:
             rate=self._speed.rate if moving else 0.0,
             eta_seconds=self._speed.eta(bytes_to_copy - bytes_copied) if moving else None,
             current=_current(stats),
+            limited_by=limited_by,
             log=_latest(ledger),
         )
 
@@ -136,6 +118,11 @@ class Gauge:
         self._failed = await spool.count(Outcome.FAILED)
         self._skipped = await spool.count(Outcome.SKIPPED)
         self._retried = await spool.retried()
+
+    @property
+    def limited_by(self) -> str:
+        """For most of the time in which files were moved; empty for a short copy."""
+        return self._limiter.mostly
 
     async def close(self) -> None:
         if self._counting:

@@ -10,12 +10,11 @@ from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.names import Names, odd
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
-from cloudcopy.adapters.rclone.remotes import unasked
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import OPEN, Spool
+from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import Outcome
-from cloudcopy.domain.order import Verify
 
 AT_ONCE: Final = 50_000  # names in one call: some 10 MB in rclone
 _TO_COPY: Final = (Outcome.NEW, Outcome.UPDATE)
@@ -48,6 +47,7 @@ class Passes:
     ledger: Ledger
     names: Names
     patience: Patience
+    tuner: Tuner
     name: str
     always: bool = False
     surveyed: bool = False
@@ -65,6 +65,7 @@ class Passes:
         Args:
             named: Only files that are marked as to be copied.
         """
+        self.tuner.choose(await self.spool.sizes(_TO_COPY if named else ()))
         while True:
             trouble = await self._pass(named=named)
             failures = await self.spool.failures()
@@ -83,6 +84,8 @@ class Passes:
             if not codes and (known.fatal or failures):
                 return known if trouble else None
             throttled = known.code == "throttled" or "throttled" in codes
+            if throttled and known.code != "throttled":  # the calls told of something else
+                self.tuner.called(files=0, bytes=0, seconds=0.0, throttled=True)
             if not await self.patience.wait(self.ledger.round, throttled=throttled, text=trouble):
                 return known
             await self.spool.remark(Outcome.FAILED, Outcome.NEW, codes=codes, code=OPEN)
@@ -104,8 +107,9 @@ class Passes:
             trouble = await self._called(self._single(self.name))
         elif not named:
             sure = self.fresh and self._overwrites
-            config = {"_config": {"NoCheckDest": True}} if sure else {}
-            trouble = await self._called(self._tree(config, sure=sure))
+            trouble = await self._called(
+                self._tree({"_config": {"NoCheckDest": True}} if sure else {})
+            )
         else:
             for which in (_SURE, _UNSURE) if self.surveyed else ("TRUE",):
                 async for some in self._chunks(which):
@@ -143,8 +147,7 @@ class Passes:
         plain = [each for each in names if not odd(each)]
         if plain:
             async with self.names.only(plain) as chosen:
-                called = self._tree({**chosen, "_config": config}, sure="NoCheckDest" in config)
-                trouble = await self._called(called)
+                trouble = await self._called(self._tree({**chosen, "_config": config}))
         for name in names:
             if odd(name) and not self.ledger.hopeless:
                 trouble = await self._called(self._single(name)) or trouble
@@ -154,7 +157,7 @@ class Passes:
         some: list[str] = []
         async for page in self.spool.facts(_TO_COPY, where=which):
             some.extend(each.path for each in page)
-            if len(some) >= AT_ONCE:
+            if len(some) >= self.tuner.names_at_once(AT_ONCE):
                 yield some
                 some = []
         if some:
@@ -163,6 +166,22 @@ class Passes:
     async def _called(self, parameters: tuple[str, dict[str, Any]]) -> str:
         """One call, and what went wrong in it."""
         method, values = parameters
+        before = (self.ledger.sent, self.ledger.bytes_sent, self.tuner.monotonic())
+        trouble = await self._tried(method, self._tuned(values))
+        self.tuner.called(
+            files=self.ledger.sent - before[0],
+            bytes=self.ledger.bytes_sent - before[1],
+            seconds=self.tuner.monotonic() - before[2],
+            throttled=bool(trouble) and reason(trouble).code == "throttled",
+        )
+        return trouble
+
+    def _tuned(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The same call, with as much in flight as is best now."""
+        sides = {side: self.tuner.opened(values[side]) for side in ("srcFs", "dstFs")}
+        return {**values, **sides, "_config": {**self.tuner.config(), **values.get("_config", {})}}
+
+    async def _tried(self, method: str, values: dict[str, Any]) -> str:
         try:
             await self._unless_doomed(method, values)
             stats = await self.sides.rc.call("core/stats", group=self.group)
@@ -190,12 +209,8 @@ class Passes:
                 each.cancel()
             await asyncio.gather(call, doomed, return_exceptions=True)
 
-    def _tree(self, chosen: dict[str, Any], *, sure: bool) -> tuple[str, dict[str, Any]]:
-        sides = self.sides
-        # What is sent without a look at its place is listed afterwards, with its hash.
-        proven = sure and sides.copy.verify is Verify.HASH and bool(self.spool.kind)
-        target = unasked(sides.target, sides.copy.backend.type) if proven else sides.target
-        return "sync/copy", {"srcFs": sides.source, "dstFs": target, **chosen}
+    def _tree(self, chosen: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return "sync/copy", {"srcFs": self.sides.source, "dstFs": self.sides.target, **chosen}
 
     def _single(self, name: str) -> tuple[str, dict[str, Any]]:
         sides = self.sides

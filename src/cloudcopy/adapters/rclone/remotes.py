@@ -92,13 +92,3 @@ def cloud(store: str | None, path: RemotePath, *, directory: bool = True) -> str
     """
     root = f"{store}/" if store else f"{REMOTE}:"
     return f"{root}{path.value}/" if directory and path.value else f"{root}{path.value}"
-
-
-def unasked(fs: str, kind: str) -> str:
-    """The same S3 store, not asked for each object that was sent to it: rclone's HEAD after
-    every PUT tells nothing that a listing would not. Stores of another `kind` are as they are.
-    """
-    plain = f"{REMOTE}:"
-    if kind != "s3" or not fs.startswith(plain):
-        return fs
-    return fs.replace(plain, f"{REMOTE},no_head=true:", 1)

@@ -15,7 +15,7 @@ from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.listing import Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
-from cloudcopy.adapters.rclone.pairs import Answer, Trouble, surveyed
+from cloudcopy.adapters.rclone.pairs import decided, surveyed
 from cloudcopy.adapters.rclone.passes import Passes
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.proof import Proof
@@ -23,6 +23,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import MAX_TRANSFER, Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
 from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
@@ -44,6 +45,7 @@ class Run:
     ledger: Ledger
     spool: Spool
     patience: Patience
+    tuner: Tuner
     pace: Callable[[], Awaitable[None]]
     index: Path
     phase: Phase = Phase.PREPARING
@@ -57,11 +59,13 @@ class Run:
     async def whole(self) -> End:
         """Raises RcError where it could not even begin, Gone when rclone ended."""
         sides = Sides(self.rc, self.copy)
+        began = self.tuner.monotonic()
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
             return ending.refused(_FILTERS_ON_FILE)
         missing = await sides.bucket_missing()
+        self.tuner.asked(self.tuner.monotonic() - began)
         if missing:
             return ending.refused(missing)
         if self.copy.work is Work.PLAN:
@@ -95,6 +99,7 @@ class Run:
             ledger=self.ledger,
             names=names,
             patience=self.patience,
+            tuner=self.tuner,
             name=name,
             always=self.copy.agreed is not None,
         )

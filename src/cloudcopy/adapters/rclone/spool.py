@@ -16,6 +16,7 @@ from cloudcopy.adapters.rclone.listing import NAMELESS, Listed
 from cloudcopy.adapters.rclone.scratch import Scratch, open_scratch
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import Tree
+from cloudcopy.domain.tuning import LARGE, Sizes
 
 _TRIED: Final = (Outcome.COPIED, Outcome.FAILED)
 LEFT_OUT: Final = (Outcome.SKIPPED, Outcome.FAILED)  # of a listing of the source
@@ -235,6 +236,19 @@ class Spool(Scratch):
                 ).rowcount
             )
         )
+
+    async def sizes(self, outcomes: Collection[Outcome] = ()) -> Sizes:
+        """Of all files of the source, or of those that are marked as one of `outcomes`."""
+        which = f"AND outcome IN ({','.join('?' * len(outcomes))})" if outcomes else ""
+        found = await self.do(
+            lambda database: database.execute(
+                "SELECT count(*), coalesce(sum(max(size, 0)), 0), coalesce(sum(size >= ?), 0), "  # noqa: S608
+                f"coalesce(max(max(size, 0)), 0) FROM files WHERE size IS NOT NULL {which}",
+                (LARGE, *(each.value for each in outcomes)),
+            ).fetchone()
+        )
+        files, total, large, largest = (int(each) for each in found)
+        return Sizes(files=files, bytes=total, large=large, largest=largest)
 
     # Going through it, sorted by path
 

@@ -140,6 +140,7 @@ TRANSFER: Final[dict[str, Any]] = {
         "rate": 104857600.0,
         "eta_seconds": 17,
         "current": [{"name": "run-7/model.bin", "bytes": 73400320, "size": 419430400}],
+        "limited_by": "the network or the store (100.0 MiB/s)",
     },
     "result": None,
 }

@@ -169,6 +169,11 @@ class ProgressView(View):
     rate: float
     eta_seconds: int | None
     current: list[CurrentFileView]
+    limited_by: str = Field(
+        default="",
+        description="What keeps it from being faster now, for example `the store is throttling "
+        "(it said so 3 times)`; empty while that is unknown.",
+    )
 
 
 class ErrorGroupView(View):
@@ -226,6 +231,11 @@ class ResultView(View):
         description="Something failed that no row of the files names: try all of it again."
     )
     notes: list[str]
+    limited_by: str = Field(
+        default="",
+        description="What kept it from being faster for most of the time in which files were "
+        "moved; empty for a copy too short to say.",
+    )
     log: list[str] = Field(default=[], description="The end of the engine's log, oldest first.")
     summary: str
     proof: str

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudcopy.adapters.rclone.gauge import WINDOW_SECONDS, Speed
+from cloudcopy.adapters.rclone.speed import WINDOW_SECONDS, Speed
 
 
 def speed(*seen: tuple[float, int]) -> Speed:
