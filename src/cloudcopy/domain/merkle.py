@@ -6,7 +6,7 @@ list of texts and whole numbers. Rows come sorted by path, by code point, each p
 """
 
 import hashlib
-import json
+from json.encoder import encode_basestring as _text  # `json.dumps` takes three times as long
 
 EMPTY = hashlib.sha256(b"").hexdigest()  # RFC 6962: the root of no rows
 
@@ -50,4 +50,5 @@ def _joined(left: bytes, right: bytes) -> bytes:
 
 def _canonical(row: tuple[str | int, ...]) -> bytes:
     # For texts and whole numbers this is RFC 8785; a lone surrogate has no UTF-8 form.
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    parts = [_text(each) if isinstance(each, str) else str(each) for each in row]
+    return f"[{','.join(parts)}]".encode(errors="replace")

@@ -33,7 +33,7 @@ def line(row: FileRow) -> bytes:
 def pack(lines: Iterable[bytes]) -> bytes:
     """Lines as one chunk."""
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
-    return b"".join([*(packer.compress(each) for each in lines), packer.flush()])
+    return packer.compress(b"".join(lines)) + packer.flush()
 
 
 def lines(chunk: bytes) -> Sequence[bytes]:
