@@ -29,7 +29,12 @@ class Scratch:
 
         def inside() -> T:
             with _transaction(self._database):
-                return work(self._database)
+                done = work(self._database)
+            if isinstance(done, sqlite3.Cursor):
+                # Freed in another thread it would reset its statement, which is kept for the
+                # next call, while this thread carries that out: SQLite says "misuse" then.
+                done.close()
+            return done
 
         loop = asyncio.get_running_loop()
         # Shielded: what was handed over once is done, whoever stops waiting for it.
