@@ -33,6 +33,12 @@ def test_the_bar_shows_where_to_how_far_and_at_most_three_files() -> None:
     assert shown == [f"  f{n}.bin  1.0 KiB of 4.0 KiB" for n in range(3)]
 
 
+def test_what_limits_it_stands_behind_the_counts() -> None:
+    _, _, _, counts = drawn(limited_by="latency", found=4, to_copy=3, copied=2, skipped=0)
+
+    assert counts == "found 4, to copy 3, copied 2, limited by latency"
+
+
 def test_what_is_unknown_is_not_made_up() -> None:
     unknown = CurrentFileView(name="a", bytes=0, size=-1)
 

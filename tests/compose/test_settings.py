@@ -86,3 +86,10 @@ async def test_instances_share_the_agents_user_only_by_the_operators_word(
     allowed = await runtime.chosen(replace(asked, allow_same_user=True), tmp_path)
     assert allowed is not None
     assert allowed.name == "process"
+
+
+@pytest.mark.parametrize("files", [0, -1, 129])
+def test_files_in_flight_have_bounds(files: int) -> None:
+    with pytest.raises(Invalid, match="--max-concurrency"):
+        commands.concurrency(files)
+    assert commands.concurrency(128) == 128

@@ -300,6 +300,7 @@ async def test_a_result_is_shown_whole(plane: Plane):
         by_hash=2,
         errors=(group,),
         notes=("note",),
+        limited_by="your cap (--transfers 2)",
     )
     view = (await plane.ask("GET", f"/v1/transfers/{made}")).json()
     result = view["result"]
@@ -309,6 +310,7 @@ async def test_a_result_is_shown_whole(plane: Plane):
         {"code": "corrupted", "text": "Damaged.", "cure": "Again.", "count": 1, "samples": ["a"]}
     ]
     assert result["notes"] == ["note"]
+    assert result["limited_by"] == "your cap (--transfers 2)"
     assert result["summary"].startswith("2 copied (0 B), 2 skipped (link), 1 failed; verified by")
 
 

@@ -161,7 +161,7 @@ def up(
             ),
             instances=roots,
             copies=_checked(copies),
-            max_concurrency=_concurrency(max_concurrency),
+            max_concurrency=concurrency(max_concurrency),
             runtime=runtime,
             allow_same_user=allow_same_user,
             local_store=(local_store or home / "local-store").expanduser().absolute(),
@@ -264,7 +264,7 @@ def agent(
             instances=roots,
             join=join,
             copies=_checked(copies),
-            max_concurrency=_concurrency(max_concurrency),
+            max_concurrency=concurrency(max_concurrency),
             runtime=runtime,
             allow_same_user=allow_same_user,
             local_store=local_store.expanduser().absolute() if local_store else None,
@@ -281,7 +281,8 @@ def _checked(copies: int) -> int:
     return copies
 
 
-def _concurrency(files: int) -> int:
+def concurrency(files: int) -> int:
+    """Raises Invalid where no copy could have so many files in flight."""
     if not 1 <= files <= MOST_FILES:
         raise Invalid("--max-concurrency", f"must be 1 to {MOST_FILES}")
     return files

@@ -1,5 +1,6 @@
 """Every file of both sides in one scratch file, sorted, joined and marked."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cloudcopy.adapters.rclone.listing import Listed
 from cloudcopy.adapters.rclone.spool import PAGE, Spool, open_spool
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import Tree
+from cloudcopy.domain.tuning import LARGE, Sizes
 
 
 @pytest.fixture
@@ -134,3 +136,19 @@ async def test_what_is_to_be_deleted_stays_as_the_plan_saw_it(spool: Spool):
     facts = await all_of(spool.facts())
     there = {each.path: (each.there_size, each.there_time) for each in facts}
     assert there == {"c": (3, "t"), "d": (6, "u")}
+
+
+async def test_no_cursor_outlives_the_thread_that_it_works_in(spool: Spool):
+    left = await spool.do(lambda database: database.execute("SELECT 1"))
+    with pytest.raises(sqlite3.ProgrammingError, match="closed cursor"):
+        left.fetchone()
+
+
+async def test_sizes_are_of_all_files_or_of_those_marked_so(spool: Spool):
+    await spool.source(
+        [Listed("a", 3, "", {}), Listed("b", LARGE, "", {}), Listed("unknown", -1, "", {})]
+    )
+    await spool.mark([FileRow("a", Outcome.NEW, 3)])
+    assert await spool.sizes() == Sizes(files=3, bytes=LARGE + 3, large=1, largest=LARGE)
+    assert await spool.sizes([Outcome.NEW]) == Sizes(files=1, bytes=3, largest=3)
+    assert await spool.sizes([Outcome.DELETE]) == Sizes()
