@@ -12,7 +12,8 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from time import gmtime, strftime
 from typing import Any, Final, Protocol
 
 from cloudcopy.adapters.rclone.rc import RcError
@@ -51,7 +52,8 @@ class Listed:
     Attributes:
         path: Relative to what was listed, with ``/``.
         size: Bytes; -1 where the store does not know it.
-        time: As rclone writes it (RFC 3339, nanoseconds); empty where it was not asked for.
+        time: RFC 3339 in UTC, with as many digits as rclone writes; empty where it was not
+            asked for.
         hashes: Lower-case hex by kind; without those the store has not got.
     """
 
@@ -71,6 +73,23 @@ def nanoseconds(time: str) -> int:
         return 0
     second = datetime.fromisoformat(f"{found[1]}{found[3]}".replace("Z", "+00:00"))
     return int(second.timestamp()) * 10**9 + int((found[2] or "").ljust(9, "0"))
+
+
+def written(nanoseconds: int) -> str:
+    """The time as rclone writes that of a local file, in UTC."""
+    second, rest = divmod(nanoseconds, 10**9)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(second))}.{rest:09}Z"
+
+
+def in_utc(time: str) -> str:
+    """A time of rclone's, which has the machine's time zone, in UTC; with the same digits."""
+    if time.endswith("Z"):
+        return time
+    found = _TIME.fullmatch(time)
+    if found is None:
+        return time
+    there = datetime.fromisoformat(f"{found[1]}{found[3]}").astimezone(UTC)
+    return f"{there:%Y-%m-%dT%H:%M:%S}{f'.{found[2]}' if found[2] else ''}Z"
 
 
 class Unlisted(RcError):
@@ -311,6 +330,6 @@ def listed(item: Mapping[str, Any]) -> Listed:
     return Listed(
         str(item["Path"]),
         int(item["Size"]),
-        str(item.get("ModTime") or ""),
+        in_utc(str(item.get("ModTime") or "")),
         {kind: str(value).lower() for kind, value in sums.items() if value},
     )
