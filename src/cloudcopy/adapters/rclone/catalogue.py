@@ -227,7 +227,10 @@ class Catalogue:
         """
         self.ledger.begin(Part.OTHER)
         free = () if self.there.slow_hash else hashes
-        if self.name or (self.only and self.spool.found <= _FEW):
+        if self.name:
+            await self.destination_named([self.name], hashes=hashes)
+            return
+        if self.only and self.spool.found <= _FEW:
             await self._known(self.sides.target, self._arrived, hashes=free, source=False)
             return
         await self._tree(

@@ -1,9 +1,9 @@
 """What lies in a store or a directory, one directory after the other, with bounded memory.
 
 rclone's own recursive listing answers with everything at once. This one asks for single
-directories, a few at a time. What it holds at most: the answers of `AT_ONCE` directories, so
-eight times the largest one (about 500 bytes a file), and the names of the directories that
-are still to be listed.
+directories, a few at a time: `AT_ONCE`, and more, up to `MANY`, as long as those that it sees are
+small. What it holds at most: the answers to these (about 500 bytes a file), so eight times the
+largest one where they are large, and the names of the directories that are still to be listed.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from cloudcopy.adapters.rclone.reasons import BAD_NAME, Reason, reason
 from cloudcopy.adapters.rclone.remotes import REMOTE
 
 AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
+MANY: Final = 32  # small directories: each is one round trip, whatever is in it
+SMALL: Final = 1000  # entries; a page of S3
 
 NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
 
@@ -146,10 +148,11 @@ async def walk(
     fs = by_arrival(fs) if server_times else fs
     fs = hashed(fs) if hashes else fs
     waiting = deque([below])
+    at_once = AT_ONCE
     running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE:
+            while waiting and len(running) < at_once:
                 running.add(asyncio.create_task(_directory(call, fs, waiting.popleft(), asked)))
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -160,6 +163,8 @@ async def walk(
                         raise
                     unlisted(error)
                     continue
+                small = len(files) + len(inside) <= SMALL
+                at_once = min(MANY, at_once + 1) if small else AT_ONCE
                 waiting.extend([each for each in inside if await _enter(directories, each)])
                 if files:
                     yield files

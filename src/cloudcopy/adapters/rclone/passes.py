@@ -191,11 +191,15 @@ class Passes:
             await asyncio.gather(call, doomed, return_exceptions=True)
 
     def _tree(self, chosen: dict[str, Any], *, sure: bool) -> tuple[str, dict[str, Any]]:
+        target = self._unasked if sure else self.sides.target
+        return "sync/copy", {"srcFs": self.sides.source, "dstFs": target, **chosen}
+
+    @property
+    def _unasked(self) -> str:
+        """The destination for what is looked at afterwards, with its hash: not asked before."""
         sides = self.sides
-        # What is sent without a look at its place is listed afterwards, with its hash.
-        proven = sure and sides.copy.verify is Verify.HASH and bool(self.spool.kind)
-        target = unasked(sides.target, sides.copy.backend.type) if proven else sides.target
-        return "sync/copy", {"srcFs": sides.source, "dstFs": target, **chosen}
+        proven = sides.copy.verify is Verify.HASH and bool(self.spool.kind)
+        return unasked(sides.target, sides.copy.backend.type) if proven else sides.target
 
     def _single(self, name: str) -> tuple[str, dict[str, Any]]:
         sides = self.sides
@@ -206,6 +210,6 @@ class Passes:
         return "operations/copyfile", {
             "srcFs": fs,
             "srcRemote": remote,
-            "dstFs": sides.target,
+            "dstFs": self._unasked,
             "dstRemote": name,
         }
