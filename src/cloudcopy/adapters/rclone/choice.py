@@ -135,32 +135,31 @@ class Choice:
         """
         catalogue, spool = self.catalogue, self.catalogue.spool
         hashes = (spool.kind,) if spool.kind else ()
+
+        async def known(name: str) -> bool:
+            return await spool.has_directory(name, table="first" if self.upload else "files")
+
         if self.upload:
             plain = not catalogue.sides.copy.flags.narrows
             whole = await self.glance("first", mark=plain) and plain
-
-            async def known(name: str) -> bool:
-                return await spool.has_directory(name, table="first")
-
-            there = asyncio.create_task(catalogue.destination_before(known, hashes=hashes))
-            try:
-                await self._source(hashes, whole=whole)
-            except BaseException:
-                there.cancel()
-                await asyncio.gather(there, return_exceptions=True)
-                raise
         else:
             await catalogue.source(hashes=hashes)
             catalogue.ledger.begin(Part.OTHER)
-            there = asyncio.create_task(
-                catalogue.destination_before(spool.has_directory, hashes=hashes)
-            )
-            await self.glance("first")
+        there = asyncio.create_task(catalogue.destination_before(known, hashes=hashes))
         try:
-            await there
-        except RcError as error:
+            if self.upload:
+                await self._source(hashes, whole=whole)
+            else:
+                await self.glance("first")
+            await asyncio.wait({there})
+        finally:
+            there.cancel()
+            unseen = (await asyncio.gather(there, return_exceptions=True))[0]
+        if isinstance(unseen, RcError):
             await spool.forget_destination()
-            raise Unseen from error
+            raise Unseen from unseen
+        if unseen is not None:
+            raise unseen
         spool.there = 0  # what the destination has besides was not counted
         catalogue.ledger.begin(Part.OTHER)
         catalogue.ledger.take()

@@ -133,8 +133,9 @@ class Passes:
             # Looking at each object of a store is dearer than listing, from some number on.
             few = self.sides.upload or names * LOOKS < self.spool.found
             return {"NoCheckDest": True, "NoTraverse": few}
-        if which == _UNSURE and level_of(self.sides.copy.flags) is Level.CHECKSUM:
-            return {"NoTraverse": names * LOOKS < self.spool.found}
+        by_time = level_of(self.sides.copy.flags) is Level.MTIME
+        if self.surveyed and not (which == _UNSURE and by_time):
+            return {"NoTraverse": names * LOOKS < self.spool.found}  # a listing tells enough
         # One look for each file: a listing would show much that is not asked for.
         return {"NoTraverse": True, **({"IgnoreTimes": True} if self.always else {})}
 

@@ -13,7 +13,7 @@ from cloudcopy.adapters.rclone.afterwards import Afterwards
 from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
 from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import Side, shared_hash
+from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
 from cloudcopy.adapters.rclone.pairs import surveyed
 from cloudcopy.adapters.rclone.passes import Passes
@@ -77,7 +77,8 @@ class Run:
 
     async def _transfer(self, sides: Sides, name: str) -> End:
         here, there = await sides.kinds()
-        names = Names(self.rc)
+        asked = "--checkers" in dict(self.copy.flags.values)
+        names = Names(self.rc, at_once=None if asked else MANY)
         catalogue = Catalogue(
             sides=sides,
             spool=self.spool,
