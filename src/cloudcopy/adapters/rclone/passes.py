@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.names import Names, odd
 from cloudcopy.adapters.rclone.rc import RcError
@@ -13,6 +12,7 @@ from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
 from cloudcopy.adapters.rclone.remotes import unasked
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import OPEN, Spool
+from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Verify

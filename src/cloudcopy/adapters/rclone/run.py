@@ -10,7 +10,7 @@ from typing import Final
 from cloudcopy.adapters.rclone import ending, survey
 from cloudcopy.adapters.rclone.account import account
 from cloudcopy.adapters.rclone.afterwards import Afterwards
-from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
+from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
 from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash
@@ -23,6 +23,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import MAX_TRANSFER, Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
 from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
