@@ -10,11 +10,13 @@ from cloudcopy.adapters.rclone.listing import (
     Listed,
     Unlisted,
     by_arrival,
+    in_utc,
     look_at,
     nanoseconds,
     shared_hash,
     side,
     walk,
+    written,
 )
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.sides import Sides
@@ -207,3 +209,11 @@ def test_times_are_read_to_the_nanosecond():
     ]
     assert all(one < other for one, other in pairwise(map(nanoseconds, times)))
     assert nanoseconds("") == 0
+
+
+def test_a_time_is_written_as_rclone_writes_it_in_utc():
+    for told in ("2031-05-06T07:08:09.000000000Z", "1960-01-02T01:00:00.250000000Z"):
+        assert written(nanoseconds(told)) == told
+    assert in_utc("2031-05-06T16:08:09.000000012+09:00") == "2031-05-06T07:08:09.000000012Z"
+    assert in_utc("2031-05-06T07:08:09Z") == "2031-05-06T07:08:09Z"
+    assert in_utc("") == ""

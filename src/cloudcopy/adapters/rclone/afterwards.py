@@ -16,6 +16,7 @@ from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.progress import Verified
 
 MAX_NAMED: Final = 50_000  # files that are looked at by name rather than in a listing
+MAX_ASKED: Final = 2_000  # objects, each of which is a request
 _MARKS: Final = ", ".join(f"'{each.value}'" for each in TOUCHED)
 _TOUCHED: Final = f"outcome IN ({_MARKS}) AND path NOT LIKE '%/'"
 _WHICH: Final = f"SELECT path FROM files WHERE {_TOUCHED}"  # noqa: S608
@@ -53,8 +54,7 @@ class Afterwards:
         catalogue = self.catalogue
         if not self.choice.upload:
             touched = await self._paths(_WHICH)
-            many = touched is None or len(touched) * LOOKS > catalogue.spool.found
-            if touched is None or many or not all(map(askable, touched)):
+            if touched is None or not self._few(touched) or not all(map(askable, touched)):
                 await catalogue.source_again(hashes=hashes)
                 return
             await self._execute(f"{_KEEP} WHERE NOT ({_TOUCHED})")
@@ -83,8 +83,7 @@ class Afterwards:
         """Raises RcError: it could not be listed."""
         catalogue = self.catalogue
         touched = await self._paths(_WHICH)
-        few = touched is not None and len(touched) * LOOKS <= catalogue.spool.found
-        if touched is not None and (few or not self.choice.upload):
+        if touched is not None and (self._few(touched) or not self.choice.upload):
             await self._execute(_FORGET)
             await catalogue.destination_named(touched, hashes=hashes)
         else:
@@ -92,6 +91,10 @@ class Afterwards:
             await catalogue.destination(hashes=hashes, times=True)
         if not self.choice.upload:
             await self.choice.glance("last")
+
+    def _few(self, objects: Sequence[str]) -> bool:
+        """Whether asking for them is cheaper than listing."""
+        return len(objects) <= min(MAX_ASKED, self.catalogue.spool.found // LOOKS)
 
     # The index
 

@@ -1,10 +1,10 @@
 """Both sides listed into the spool, before and after a copy."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.listing import (
@@ -15,35 +15,16 @@ from cloudcopy.adapters.rclone.listing import (
     Unlisted,
     look,
     look_at,
-    walk,
 )
 from cloudcopy.adapters.rclone.names import AT_ONCE, Names, lines
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import BAD_NAME, VANISHED, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.trees import Patience, Put, tree
 from cloudcopy.domain.ledger import FileRow, Outcome
-from cloudcopy.domain.patience import asked_seconds, pause
 
-Put = Callable[[Sequence[Listed]], Awaitable[None]]
-Unread = Callable[[Unlisted], Awaitable[None]]
 _FEW: Final = AT_ONCE  # named files that are asked for one by one rather than by directory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Waiting between tries: `seconds` pass in `sleep`, `random` is in [0, 1)."""
-
-    sleep: Callable[[float], Awaitable[object]]
-    random: Callable[[], float]
-
-    async def wait(self, done: int, *, throttled: bool, text: str) -> bool:
-        """Wait for the next round, after `done` of them; False when it is time to give up."""
-        seconds = pause(done, throttled=throttled, asked=asked_seconds(text), jitter=self.random())
-        if seconds is None:
-            return False
-        await self.sleep(seconds)
-        return True
 
 
 @dataclass(kw_only=True)
@@ -227,7 +208,10 @@ class Catalogue:
         """
         self.ledger.begin(Part.OTHER)
         free = () if self.there.slow_hash else hashes
-        if self.name or (self.only and self.spool.found <= _FEW):
+        if self.name:
+            await self.destination_named([self.name], hashes=hashes)
+            return
+        if self.only and self.spool.found <= _FEW:
             await self._known(self.sides.target, self._arrived, hashes=free, source=False)
             return
         await self._tree(
@@ -315,77 +299,12 @@ class Catalogue:
                 known = reason(str(error))
                 if known.code in NOT_THERE:
                     return []
-                if known.fatal or not await self._again(done, error):
+                if known.fatal or not await self.patience.again(done, error):
                     raise
 
-    async def _again(self, done: int, error: RcError) -> bool:
-        text = str(error)
-        throttled = reason(text).code == "throttled"
-        return await self.patience.wait(done, throttled=throttled, text=text)
-
     async def _tree(
-        self,
-        fs: str,
-        put: Put,
-        *,
-        hashes: Sequence[str] = (),
-        everything: bool = False,
-        directories: Chosen | None = None,
-        times: bool = True,
-        slow_time: bool | None = None,
-        below: str = "",
-        must_exist: bool = False,
-        unread: Unread | None = None,
+        self, fs: str, put: Put, *, slow_time: bool | None = None, **options: Any
     ) -> None:
-        """Everything below a directory; what may pass by itself is tried again.
-
-        A directory that vanished has no files. One that may not be listed goes to `unread`.
-
-        Args:
-            slow_time: The time of arrival stands for the file's own; by default as the source
-                has it.
-
-        Raises:
-            RcError: a directory could not be listed, and there is no `unread`, or it is the top.
-        """
-        todo, done = [below], 0
+        """`trees.tree` with the source's kind of times, unless told otherwise."""
         slow = self.here.slow_time if slow_time is None else slow_time
-        while todo:
-            failed: list[Unlisted] = []
-            for directory in todo:
-                async for batch in walk(
-                    self.sides.rc.call,
-                    fs,
-                    hashes=hashes,
-                    times=times and not slow,
-                    server_times=times and slow,
-                    everything=everything,
-                    directories=directories,
-                    below=directory,
-                    unlisted=failed.append,
-                ):
-                    await put(batch)
-            done += 1
-            passing = []
-            for error in failed:
-                known = reason(str(error))
-                if NAMELESS in error.directory and unread:
-                    await unread(error)
-                    continue
-                if known.code in NOT_THERE and (error.directory or not must_exist):
-                    continue
-                if known.fatal:
-                    await _give_up(error, unread if not known.hopeless else None)
-                else:
-                    passing.append(error)
-            todo = [each.directory for each in passing]
-            if passing and not await self._again(done, passing[-1]):
-                for error in passing:
-                    await _give_up(error, unread)
-                return
-
-
-async def _give_up(error: Unlisted, unread: Unread | None) -> None:
-    if unread is None or not error.directory:
-        raise error
-    await unread(error)
+        await tree(self.sides.rc.call, fs, put, self.patience, slow_time=slow, **options)

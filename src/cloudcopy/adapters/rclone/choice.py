@@ -15,11 +15,12 @@ from cloudcopy.adapters.rclone.facts import Facts, pair
 from cloudcopy.adapters.rclone.glance import glances
 from cloudcopy.adapters.rclone.index import Index, place
 from cloudcopy.adapters.rclone.ledger import Part
-from cloudcopy.adapters.rclone.names import AT_ONCE, MAX_BYTES, askable
+from cloudcopy.adapters.rclone.listing import Listed, written
+from cloudcopy.adapters.rclone.names import AT_ONCE, MAX_BYTES
 from cloudcopy.adapters.rclone.pairs import Eye, Survey, surveyed
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.remotes import has_buckets
-from cloudcopy.adapters.rclone.spool import DOUBTFUL, OPEN
+from cloudcopy.adapters.rclone.spool import DOUBTFUL, OPEN, PAGE
 from cloudcopy.domain.compare import Decision, Level, Rules, Seen, decide
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Work
@@ -71,8 +72,12 @@ class Choice:
     def upload(self) -> bool:
         return self.catalogue.sides.upload
 
-    async def glance(self, table: str) -> None:
-        """Look at the instance's files; see `glance`."""
+    async def glance(self, table: str, *, mark: bool = False) -> bool:
+        """Look at the instance's files; see `glance`. Whether nothing was left out.
+
+        Args:
+            mark: As skipped what cannot be copied.
+        """
         spool = self.catalogue.spool
         now = self.work_dir / "now"
         await asyncio.to_thread(now.touch)
@@ -83,9 +88,41 @@ class Choice:
 
         found = glances(self.catalogue.sides.rc.shown, enter)
         statement = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+        whole = True
         while batch := await asyncio.to_thread(next, found, None):
-            rows = [each for each in batch if askable(each.path)]
-            await spool.do(lambda database, rows=rows: database.executemany(statement, rows))  # type: ignore[misc]
+            whole = whole and batch.whole
+            files = batch.files
+            await spool.do(lambda database, rows=files: database.executemany(statement, rows))  # type: ignore[misc]
+            if mark:
+                await spool.mark(
+                    FileRow(path, Outcome.SKIPPED, -1, *why) for path, why in batch.others
+                )
+        return whole
+
+    async def _source(self, hashes: Sequence[str], *, whole: bool) -> None:
+        """List the source, unless the glances have everything of it.
+
+        Raises:
+            RcError: it could not be listed.
+        """
+        spool = self.catalogue.spool
+        if not whole:
+            await self.catalogue.source(hashes=hashes)
+            return
+        after = ""
+        while True:
+            page = await spool.do(
+                lambda database, after=after: database.execute(  # type: ignore[misc]
+                    "SELECT path, size, mtime FROM first WHERE path > ? ORDER BY path LIMIT ?",
+                    (after, PAGE),
+                ).fetchall()
+            )
+            if not page:
+                return
+            await spool.source(
+                [Listed(path, size, written(mtime), {}) for path, size, mtime in page]
+            )
+            after = page[-1][0]
 
     # Listing
 
@@ -98,31 +135,31 @@ class Choice:
         """
         catalogue, spool = self.catalogue, self.catalogue.spool
         hashes = (spool.kind,) if spool.kind else ()
+
+        async def known(name: str) -> bool:
+            return await spool.has_directory(name, table="first" if self.upload else "files")
+
         if self.upload:
-            await self.glance("first")
-
-            async def known(name: str) -> bool:
-                return await spool.has_directory(name, table="first")
-
-            there = asyncio.create_task(catalogue.destination_before(known, hashes=hashes))
-            try:
-                await catalogue.source(hashes=hashes)
-            except BaseException:
-                there.cancel()
-                await asyncio.gather(there, return_exceptions=True)
-                raise
+            plain = not catalogue.sides.copy.flags.narrows
+            whole = await self.glance("first", mark=plain) and plain
         else:
             await catalogue.source(hashes=hashes)
             catalogue.ledger.begin(Part.OTHER)
-            there = asyncio.create_task(
-                catalogue.destination_before(spool.has_directory, hashes=hashes)
-            )
-            await self.glance("first")
+        there = asyncio.create_task(catalogue.destination_before(known, hashes=hashes))
         try:
-            await there
-        except RcError as error:
+            if self.upload:
+                await self._source(hashes, whole=whole)
+            else:
+                await self.glance("first")
+            await asyncio.wait({there})
+        finally:
+            there.cancel()
+            unseen = (await asyncio.gather(there, return_exceptions=True))[0]
+        if isinstance(unseen, RcError):
             await spool.forget_destination()
-            raise Unseen from error
+            raise Unseen from unseen
+        if unseen is not None:
+            raise unseen
         spool.there = 0  # what the destination has besides was not counted
         catalogue.ledger.begin(Part.OTHER)
         catalogue.ledger.take()

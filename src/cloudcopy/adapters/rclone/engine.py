@@ -17,7 +17,6 @@ from typing import Final
 
 from cloudcopy.adapters.objects.process import objects_daemon
 from cloudcopy.adapters.rclone.between import FarSide, check_apart, elsewhere, neighbour
-from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.flags import PATIENT
 from cloudcopy.adapters.rclone.gauge import Gauge, Pace
@@ -30,6 +29,7 @@ from cloudcopy.adapters.rclone.reasons import Reason, reason
 from cloudcopy.adapters.rclone.remotes import obscured, store_directory
 from cloudcopy.adapters.rclone.run import Run
 from cloudcopy.adapters.rclone.spool import Spool, open_spool
+from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.tuner import Tuners
 from cloudcopy.adapters.sandbox.beneath import Shown, open_source, open_target
 from cloudcopy.adapters.sandbox.cell import Sandbox

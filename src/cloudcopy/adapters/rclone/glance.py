@@ -6,13 +6,19 @@ followed, never a link, and with the rights of the instance's user.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.sandbox.beneath import Shown, acting_as
 
 BATCH: Final = 4096
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+LINK: Final = ("symbolic_link", "symbolic link")  # a code, and words
+IRREGULAR: Final = ("not_regular", "not a regular file")
 
 
 class Glance(NamedTuple):
@@ -25,55 +31,66 @@ class Glance(NamedTuple):
     ctime: int
 
 
-def glances(
-    shown: Shown, enter: Callable[[str], bool] = lambda _: True
-) -> Iterator[Sequence[Glance]]:
-    """Every regular file below a directory that was opened, some at once, in no order.
+@dataclass(slots=True)
+class Batch:
+    """Some of what there is.
 
-    What cannot be listed, and what has a name that is not UTF-8, is left out: nothing is
-    claimed of it. Blocks; each step may be done in another thread.
+    Attributes:
+        files: Regular files.
+        others: Paths of what is none, with `LINK` or `IRREGULAR`.
+        whole: Nothing was left out. It is where a directory could not be listed, or a name is
+            none that rclone finds again as it stands: nothing is claimed of that.
+    """
+
+    files: list[Glance] = field(default_factory=list)
+    others: list[tuple[str, tuple[str, str]]] = field(default_factory=list)
+    whole: bool = True
+
+
+def glances(shown: Shown, enter: Callable[[str], bool] = lambda _: True) -> Iterator[Batch]:
+    """Everything below a directory that was opened, in no order. Blocks; each step may be done in
+    another thread.
 
     Args:
         enter: Which directories to enter.
     """
-    found: list[Glance] = []
+    found = Batch()
     waiting = [""]
     while waiting:
         with acting_as((shown.uid, shown.gid)):
-            files, below = _directory(shown.fd, waiting.pop())
-        found += files
+            below = _directory(shown.fd, waiting.pop(), found)
         waiting += [each for each in below if enter(each)]
-        if len(found) >= BATCH:
+        if len(found.files) + len(found.others) >= BATCH:
             yield found
-            found = []
-    if found:
-        yield found
+            found = Batch()
+    yield found
 
 
-def _directory(top: int, directory: str) -> tuple[list[Glance], list[str]]:
-    files: list[Glance] = []
+def _directory(top: int, directory: str, found: Batch) -> list[str]:
+    """Puts what is in it to `found`. The directories in it."""
     below: list[str] = []
-    try:
-        fd = _opened(top, directory)
-    except OSError:
-        return files, below
     before = f"{directory}/" if directory else ""
     try:
-        with os.scandir(fd) as entries:
-            for entry in entries:
-                if not entry.name.isprintable() and not _utf8(entry.name):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(before + entry.name)
-                elif entry.is_file(follow_symlinks=False):
-                    seen = entry.stat(follow_symlinks=False)
-                    times = (seen.st_mtime_ns, seen.st_ino, seen.st_ctime_ns)
-                    files.append(Glance(before + entry.name, seen.st_size, *times))
+        fd = _opened(top, directory)
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    path = before + entry.name
+                    if not askable(entry.name) or not _utf8(entry.name):
+                        found.whole = False
+                    elif entry.is_file(follow_symlinks=False):
+                        seen = entry.stat(follow_symlinks=False)
+                        times = (seen.st_mtime_ns, seen.st_ino, seen.st_ctime_ns)
+                        found.files.append(Glance(path, seen.st_size, *times))
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.append(path)
+                    else:
+                        found.others.append((path, LINK if entry.is_symlink() else IRREGULAR))
+        finally:
+            os.close(fd)
     except OSError:
-        pass
-    finally:
-        os.close(fd)
-    return files, below
+        found.whole = False
+    return below
 
 
 def _opened(top: int, directory: str) -> int:
@@ -89,6 +106,8 @@ def _opened(top: int, directory: str) -> int:
 
 
 def _utf8(name: str) -> bool:
+    if name.isascii():
+        return True
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from cloudcopy.adapters.rclone.glance import IRREGULAR, LINK
 from cloudcopy.adapters.rclone.reasons import Reason, reason, shown
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.domain.ledger import FileRow, Outcome
@@ -21,8 +22,8 @@ MAX_ERRORS: Final = 100  # texts kept that name no file
 MAX_CLOSED: Final = 10_000  # directories whose names are kept
 MAX_LOG: Final = 40  # lines kept of the log
 _SKIPPED: Final = {
-    "Can't follow symlink without -L/--copy-links": ("symbolic_link", "symbolic link"),
-    "Can't transfer non file/directory": ("not_regular", "not a regular file"),
+    "Can't follow symlink without -L/--copy-links": LINK,
+    "Can't transfer non file/directory": IRREGULAR,
 }
 _PARTIAL: Final = re.compile(r"\.[0-9a-f]{8}\.partial$")
 # And then rclone lists it as an empty one, or without what it could not look at.

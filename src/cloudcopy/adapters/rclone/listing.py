@@ -1,9 +1,9 @@
 """What lies in a store or a directory, one directory after the other, with bounded memory.
 
 rclone's own recursive listing answers with everything at once. This one asks for single
-directories, a few at a time. What it holds at most: the answers of `AT_ONCE` directories, so
-eight times the largest one (about 500 bytes a file), and the names of the directories that
-are still to be listed.
+directories, a few at a time: `AT_ONCE`, and more, up to `MANY`, as long as those that it sees are
+small. What it holds at most: the answers to these (about 500 bytes a file), so eight times the
+largest one where they are large, and the names of the directories that are still to be listed.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from time import gmtime, strftime
 from typing import Any, Final, Protocol
 
 from cloudcopy.adapters.rclone.rc import RcError
@@ -20,6 +21,8 @@ from cloudcopy.adapters.rclone.reasons import BAD_NAME, Reason, reason
 from cloudcopy.adapters.rclone.remotes import REMOTE
 
 AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
+MANY: Final = 32  # small directories: each is one round trip, whatever is in it
+SMALL: Final = 1000  # entries; a page of S3
 
 NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
 
@@ -51,7 +54,8 @@ class Listed:
     Attributes:
         path: Relative to what was listed, with ``/``.
         size: Bytes; -1 where the store does not know it.
-        time: As rclone writes it (RFC 3339, nanoseconds); empty where it was not asked for.
+        time: RFC 3339 in UTC, with as many digits as rclone writes; empty where it was not
+            asked for.
         hashes: Lower-case hex by kind; without those the store has not got.
     """
 
@@ -71,6 +75,23 @@ def nanoseconds(time: str) -> int:
         return 0
     second = datetime.fromisoformat(f"{found[1]}{found[3]}".replace("Z", "+00:00"))
     return int(second.timestamp()) * 10**9 + int((found[2] or "").ljust(9, "0"))
+
+
+def written(nanoseconds: int) -> str:
+    """The time as rclone writes that of a local file, in UTC."""
+    second, rest = divmod(nanoseconds, 10**9)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(second))}.{rest:09}Z"
+
+
+def in_utc(time: str) -> str:
+    """A time of rclone's, which has the machine's time zone, in UTC; with the same digits."""
+    if time.endswith("Z"):
+        return time
+    found = _TIME.fullmatch(time)
+    if found is None:
+        return time
+    there = datetime.fromisoformat(f"{found[1]}{found[3]}").astimezone(UTC)
+    return f"{there:%Y-%m-%dT%H:%M:%S}{f'.{found[2]}' if found[2] else ''}Z"
 
 
 class Unlisted(RcError):
@@ -127,10 +148,11 @@ async def walk(
     fs = by_arrival(fs) if server_times else fs
     fs = hashed(fs) if hashes else fs
     waiting = deque([below])
+    at_once = AT_ONCE
     running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE:
+            while waiting and len(running) < at_once:
                 running.add(asyncio.create_task(_directory(call, fs, waiting.popleft(), asked)))
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -141,6 +163,8 @@ async def walk(
                         raise
                     unlisted(error)
                     continue
+                small = len(files) + len(inside) <= SMALL
+                at_once = min(MANY, at_once + 1) if small else AT_ONCE
                 waiting.extend([each for each in inside if await _enter(directories, each)])
                 if files:
                     yield files
@@ -311,6 +335,6 @@ def listed(item: Mapping[str, Any]) -> Listed:
     return Listed(
         str(item["Path"]),
         int(item["Size"]),
-        str(item.get("ModTime") or ""),
+        in_utc(str(item.get("ModTime") or "")),
         {kind: str(value).lower() for kind, value in sums.items() if value},
     )

@@ -31,8 +31,10 @@ _READABLE: Final = 0o644  # by rclone, which runs as another user; the directory
 class Names:
     """Lists of names in the directory that rclone shares with us."""
 
-    def __init__(self, rc: Daemon) -> None:
+    def __init__(self, rc: Daemon, *, at_once: int | None = None) -> None:
+        """`at_once`: files that are asked for at the same time; by default rclone's own number."""
         self._rc = rc
+        self._own = {} if at_once is None else {"Checkers": at_once}
         self._numbers = count(1)
 
     @asynccontextmanager
@@ -78,7 +80,7 @@ class Names:
             )
             asked["opt"] |= {"recurse": True, "filesOnly": True}
             if singly:
-                asked["_config"] = {**asked.get("_config", {}), "NoTraverse": True}
+                asked["_config"] = {**asked.get("_config", {}), "NoTraverse": True, **self._own}
             async with self.only(plain) as chosen:
                 answer = await self._rc.call(
                     "operations/list", fs=store, remote="", **{**asked, **chosen}

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cloudcopy.adapters.rclone.catalogue import Patience
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.names import Names, odd
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import Reason, fatal, reason
 from cloudcopy.adapters.rclone.sides import Sides
 from cloudcopy.adapters.rclone.spool import OPEN, Spool
+from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.domain.compare import Level, level_of
 from cloudcopy.domain.ledger import Outcome
@@ -137,8 +137,9 @@ class Passes:
             # Looking at each object of a store is dearer than listing, from some number on.
             few = self.sides.upload or names * LOOKS < self.spool.found
             return {"NoCheckDest": True, "NoTraverse": few}
-        if which == _UNSURE and level_of(self.sides.copy.flags) is Level.CHECKSUM:
-            return {"NoTraverse": names * LOOKS < self.spool.found}
+        by_time = level_of(self.sides.copy.flags) is Level.MTIME
+        if self.surveyed and not (which == _UNSURE and by_time):
+            return {"NoTraverse": names * LOOKS < self.spool.found}  # a listing tells enough
         # One look for each file: a listing would show much that is not asked for.
         return {"NoTraverse": True, **({"IgnoreTimes": True} if self.always else {})}
 

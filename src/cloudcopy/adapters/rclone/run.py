@@ -10,10 +10,10 @@ from typing import Final
 from cloudcopy.adapters.rclone import ending, survey
 from cloudcopy.adapters.rclone.account import account
 from cloudcopy.adapters.rclone.afterwards import Afterwards
-from cloudcopy.adapters.rclone.catalogue import Catalogue, Patience
+from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import Side, shared_hash
+from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
 from cloudcopy.adapters.rclone.pairs import decided, surveyed
 from cloudcopy.adapters.rclone.passes import Passes
@@ -23,6 +23,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import MAX_TRANSFER, Reason, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
+from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
 from cloudcopy.domain.compare import Level, Rules, level_of
@@ -81,7 +82,8 @@ class Run:
 
     async def _transfer(self, sides: Sides, name: str) -> End:
         here, there = await sides.kinds()
-        names = Names(self.rc)
+        asked = "--checkers" in dict(self.copy.flags.values)
+        names = Names(self.rc, at_once=None if asked else MANY)
         catalogue = Catalogue(
             sides=sides,
             spool=self.spool,
