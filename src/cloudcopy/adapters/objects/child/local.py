@@ -48,8 +48,11 @@ def directory(root: str, below: str) -> Iterator[Entry]:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise Failure("directory not found", 404) from None
-        text = str(of_file("open", shown(place.lstrip("/")), error))
-        raise Failure(f"failed to open directory: {text}") from None
+        text = f"failed to open directory: {of_file('open', shown(place.lstrip('/')), error)}"
+        if not isinstance(error, PermissionError):
+            raise Failure(text) from None
+        log("error", text, shown(below), _DIRECTORY)  # and it counts as empty, as for rclone
+        return
     for each in found:
         path = f"{below}/{each.name}" if below else each.name
         try:

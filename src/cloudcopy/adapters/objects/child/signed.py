@@ -132,7 +132,7 @@ class Signed:
         if connection.sock is None:
             connection.connect()
             connection.sock.settimeout(self._access.timeout)  # type: ignore[attr-defined]
-        return connection.sock  # type: ignore[return-value]
+        return connection.sock
 
     def _take(self) -> http.client.HTTPConnection:
         with self._turn:
