@@ -1,9 +1,10 @@
-"""What the second mover alone does: large files in parts, and leaving to rclone what is rclone's."""
+"""What the second mover alone does: large files in parts, and leaving much to rclone."""
 
 import asyncio
-import hashlib
 import os
 import signal
+from functools import partial
+from hashlib import md5 as insecure
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.journeys.stack import holders
 
 __all__ = ["bench", "engine", "s3"]  # fixtures
 
+md5 = partial(insecure, usedforsecurity=False)
 PART = 16 << 20
 SIZE = 2 * PART + 12_345
 ONE = pytest.mark.parametrize("engine", [f"any-{Mover.OBJECTS}"], indirect=True)
@@ -53,8 +55,8 @@ async def test_a_large_file_goes_in_parts_and_is_proven_by_their_hashes(bench: B
     bench.write("data/empty", b"")
     up = await bench.copy(UP, "data", "run")
     assert isinstance(up, Done), up
-    parts = [hashlib.md5(content[at : at + PART]).digest() for at in range(0, SIZE, PART)]
-    tag = f"{hashlib.md5(b''.join(parts)).hexdigest()}-3"
+    parts = [md5(content[at : at + PART]).digest() for at in range(0, SIZE, PART)]
+    tag = f"{md5(b''.join(parts)).hexdigest()}-3"
     rows = bench.rows()
     assert (rows["large.bin"].hash, rows["large.bin"].verified) == (tag, Verified.HASH)
     assert {each.verified for each in rows.values()} == {Verified.HASH}
@@ -138,7 +140,8 @@ async def test_a_large_upload_stands_faults_and_is_whole(
     proxy.faults = first(call, fault)
     end = await bench.copy(UP, "data", "run", endpoint=proxy.store.endpoint)
     assert isinstance(end, Done), end
-    assert (mover(end), proxy.seen[fault]) == (Mover.OBJECTS, 1)
+    assert mover(end) == Mover.OBJECTS
+    assert proxy.seen[fault] > 0, "no fault was injected, so nothing was proven"
     with bench.s3.client() as client:
         key = f"{bench.prefix}/run/large.bin"
         assert client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
@@ -159,7 +162,8 @@ async def test_a_large_download_stands_faults_and_is_whole(
     proxy.faults = first(Call.GET, fault)
     end = await bench.copy(DOWN, "back", "run", endpoint=proxy.store.endpoint)
     assert isinstance(end, Done), end
-    assert (mover(end), proxy.seen[fault]) == (Mover.OBJECTS, 1)
+    assert mover(end) == Mover.OBJECTS
+    assert proxy.seen[fault] > 0, "no fault was injected, so nothing was proven"
     assert [path.name for path in (bench.root / "back").iterdir()] == ["large.bin"]
     assert (bench.root / "back/large.bin").read_bytes() == content
 

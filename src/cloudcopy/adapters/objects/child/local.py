@@ -107,6 +107,13 @@ class Reading:
     fd: int
     status: os.stat_result
 
+    def content(self) -> bytes:
+        """All of it. Raises Failure: the file is not what it was."""
+        data = os.pread(self.fd, self.status.st_size, 0) if self.status.st_size else b""
+        if len(data) != self.status.st_size:
+            raise _changed("it has become shorter")
+        return data
+
     def part(self, start: int, buffer: memoryview) -> None:
         """Fill `buffer` with what begins at `start`.
 

@@ -15,7 +15,7 @@ from cloudcopy.adapters.objects.child.options import Options, rate
 from cloudcopy.adapters.objects.child.sums import Sums
 
 NO_AGE: Final = 2**63 - 1
-_LOOKS: Final = 32  # at objects, at once
+_LOOKS: Final = 64  # at objects, at once
 _HASHES: Final = 4  # files that are read for their hashes, at once
 _LOCAL: Final = {"Features": {"SlowHash": True, "SlowModTime": False}, "Precision": 1}
 _STORE: Final = {"Features": {"SlowHash": False, "SlowModTime": True}, "Precision": 1}
