@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from cloudcopy.adapters.objects.child import pages as listing
+from cloudcopy.adapters.objects.child.call import Call
 from cloudcopy.adapters.objects.child.pages import hints, pages
 
 PAGE = 100
