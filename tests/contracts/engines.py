@@ -38,11 +38,6 @@ def s3() -> Iterator[S3]:
         yield store
 
 
-BY_RCLONE = pytest.mark.parametrize(
-    "engine", [f"{box}-{Mover.RCLONE}" for box in ("bubblewrap", "landlock")], indirect=True
-)
-"""For what no other mover does."""
-
 ONE = pytest.mark.parametrize("engine", [f"any-{each}" for each in Mover], indirect=True)
 """For what has nothing to do with the sandbox: the first that works here, with every mover. What
 obstore does not do is rclone's (`domain.movers`)."""

@@ -19,11 +19,9 @@ from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Verified
 from cloudcopy.ports.engine import Broken, Copy, Done, Elsewhere, End, Neighbour, Partial
 from cloudcopy.ports.tunnels import Origin
-from tests.contracts.engines import BY_RCLONE, DOWN, engine
+from tests.contracts.engines import DOWN, engine
 
 __all__ = ["engine"]  # a fixture
-
-pytestmark = BY_RCLONE
 
 
 @dataclass
