@@ -156,7 +156,7 @@ def holders(work: Path) -> dict[int, set[str]]:
         if not process.name.isdigit():
             continue
         try:
-            if "rclone" not in str((process / "exe").readlink()):
+            if not _moves(process):
                 continue
             names = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
         except OSError:
@@ -167,6 +167,14 @@ def holders(work: Path) -> dict[int, set[str]]:
         if held:
             found[int(process.name)] = held
     return found
+
+
+def _moves(process: Path) -> bool:
+    """Whether it is an rclone, or the program that takes its place for S3."""
+    name = (process / "exe").readlink().name
+    return "rclone" in name or (
+        "python" in name and b"objects.child" in (process / "cmdline").read_bytes()
+    )
 
 
 def rclones(work: Path) -> Counter[str]:

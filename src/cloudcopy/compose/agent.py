@@ -38,6 +38,7 @@ from cloudcopy.compose.runtime import chosen, offering
 from cloudcopy.compose.settings import AgentSettings, private_directory
 from cloudcopy.domain.errors import Forbidden, Unavailable
 from cloudcopy.domain.machine import ActualStatus
+from cloudcopy.domain.movers import Mover
 from cloudcopy.domain.offer import Hardware
 from cloudcopy.ports.runtime import InstanceRuntime
 from cloudcopy.wire import agent as wire
@@ -126,6 +127,7 @@ async def _engine(settings: AgentSettings, work_dir: Path, experience: Path) -> 
         binary=await find(tools.rclone),
         work_dir=work_dir,
         local_store=settings.local_store,
+        mover=Mover.RCLONE if tools.engine == "rclone" else None,
         sleep=asyncio.sleep,
         random=random.random,
         monotonic=time.monotonic,

@@ -81,6 +81,14 @@ Burst = Annotated[
 Rclone = Annotated[
     Path | None, Parameter(name="--rclone", help="An rclone instead of the packaged one.")
 ]
+Engine = Annotated[
+    Literal["auto", "rclone"],
+    Parameter(
+        name="--engine",
+        env_var="CLOUDCOPY_ENGINE",
+        help="rclone: it moves all files. auto: obstore does, for S3, where it can and is faster.",
+    ),
+]
 Sandbox = Annotated[
     Literal["bubblewrap", "landlock"] | None,
     Parameter(name="--sandbox", help="Instead of the first that works."),
@@ -133,6 +141,7 @@ def up(
     rate: PerSecond = 0.0,
     burst: Burst = None,
     rclone: Rclone = None,
+    engine: Engine = "auto",
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
 ) -> int:
@@ -157,7 +166,12 @@ def up(
                     instance=max_per_instance,
                 ),
                 rate=rated(rate, burst),
-                tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
+                tools=Tools(
+                    rclone=rclone,
+                    sandbox=sandbox,
+                    allow_unconfined=allow_unconfined,
+                    engine=engine,
+                ),
             ),
             instances=roots,
             copies=_checked(copies),
@@ -242,6 +256,7 @@ def agent(
     runtime: Runtime = "none",
     allow_same_user: SameUser = False,
     rclone: Rclone = None,
+    engine: Engine = "auto",
     sandbox: Sandbox = None,
     allow_unconfined: Unconfined = False,
 ) -> int:
@@ -268,7 +283,12 @@ def agent(
             runtime=runtime,
             allow_same_user=allow_same_user,
             local_store=local_store.expanduser().absolute() if local_store else None,
-            tools=Tools(rclone=rclone, sandbox=sandbox, allow_unconfined=allow_unconfined),
+            tools=Tools(
+                rclone=rclone,
+                sandbox=sandbox,
+                allow_unconfined=allow_unconfined,
+                engine=engine,
+            ),
         )
         await agents.run(settings, stop=stop)
 

@@ -30,11 +30,13 @@ class Tools:
         rclone: Instead of the packaged one.
         sandbox: ``bubblewrap`` or ``landlock``; None takes the first that works.
         allow_unconfined: Run rclone without a sandbox where there is none.
+        engine: ``rclone`` leaves every copy to it; ``auto`` chooses (`domain.movers`).
     """
 
     rclone: Path | None = None
     sandbox: str | None = None
     allow_unconfined: bool = False
+    engine: Literal["auto", "rclone"] = "auto"
 
     @property
     def nvidia_smi(self) -> str | None:

@@ -23,6 +23,18 @@ from cloudcopy.domain.flags import Flags
 
 _TOLD: Final = ("--transfers", "--bwlimit")
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_START: Final = """\
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+for name, place in {places!r}.items():
+    spec = spec_from_file_location(
+        name, place + "/__init__.py", submodule_search_locations=[place]
+    )
+    sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+from {program} import main
+main()
+"""
 _PACKAGES: Final = ("cloudcopy", "obstore")
 
 
@@ -102,10 +114,10 @@ def _interpreter() -> Path:
 
 def _interpreted() -> list[str]:
     """The interpreter's arguments: nothing of the agent's environment, of a user's directories
-    or of what `site` would find; only the packages that are named."""
-    places = sorted({str(each.parent) for each in _packages()})
-    start = f"import sys; sys.path += {places!r}; from {program.__name__} import main; main()"
-    return ["-I", "-S", "-B", "-c", start]
+    or of what `site` would find; only the packages that are named, by their places: what lies
+    beside them is not shown."""
+    places = dict(zip(_PACKAGES, map(str, _packages()), strict=True))
+    return ["-I", "-S", "-B", "-c", _START.format(places=places, program=program.__name__)]
 
 
 @cache

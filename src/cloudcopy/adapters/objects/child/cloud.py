@@ -1,15 +1,13 @@
-"""What is in the store: pages of a listing, single objects, and their removal."""
+"""The store: its clients, single objects, and their removal."""
 
 import base64
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
 from obstore.store import S3Store
 
@@ -18,6 +16,7 @@ from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure
 from cloudcopy.adapters.objects.child.names import from_metadata
 from cloudcopy.adapters.objects.child.options import Options
 from cloudcopy.adapters.objects.child.signed import TRIES, Access, Signed, tried
+from cloudcopy.adapters.objects.child.xml import parsed, text
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -27,7 +26,7 @@ PART_BYTES: Final = "part-bytes"  # of an object sent in parts, all of which hav
 MD5: Final = re.compile(r"[0-9a-f]{32}")
 IN_PARTS: Final = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
 _META: Final = "x-amz-meta-"
-_REMEMBERED: Final = 500_000  # sizes, some 60 MB
+REMEMBERED: Final = 500_000  # sizes, some 60 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,43 +110,12 @@ class Cloud:
             },
         )
 
-    # Listing
-
-    def pages(
-        self, call: Call, place: str, *, deep: bool = False
-    ) -> Iterator[tuple[list[tuple[str, Object]], list[str]]]:
-        """Objects below the directory `place`, with their keys, and directories in it.
-
-        With `deep` all objects, whatever directories they are in.
-        """
-        bucket, _, below = place.partition("/")
-        prefix = f"{below}/" if below else ""
-        token = ""
-        while True:
-            query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
-            query |= {} if deep else {"delimiter": "/"}
-            query |= {"continuation-token": token} if token else {}
-            page = tried(call, lambda query=query: self._page(call, bucket, query))  # type: ignore[misc]
-            objects = list(_objects(page))
-            if len(self.sizes) < _REMEMBERED:
-                self.sizes.update((f"{bucket}/{key}", each.size) for key, each in objects)
-            yield objects, _prefixes(page)
-            token = _text(page, "NextContinuationToken")
-            if _text(page, "IsTruncated") != "true" or not token:
-                return
-
-    def _page(self, call: Call, bucket: str, query: Mapping[str, str]) -> ElementTree.Element:
-        _, body = self.signed.whole(call, "GET", bucket, query=query)
-        try:
-            return _plain(ElementTree.fromstring(body))  # noqa: S314 - expat bounds expansion
-        except ElementTree.ParseError:
-            raise Failure("unexpected EOF in a listing", passing=True) from None
+    # Single objects and buckets
 
     def buckets(self, call: Call) -> list[str]:
         def once() -> list[str]:
             _, body = self.signed.whole(call, "GET", "")
-            root = _plain(ElementTree.fromstring(body))  # noqa: S314
-            return [_text(each, "Name") for each in root.iter("Bucket")]
+            return [text(each, "Name") for each in parsed(body).iter("Bucket")]
 
         return tried(call, once)
 
@@ -159,8 +127,6 @@ class Cloud:
                 return False
             raise
         return True
-
-    # Single objects
 
     def head(self, call: Call, place: str) -> Object | None:
         try:
@@ -204,38 +170,3 @@ def _decoded(text: str) -> str:
     except ValueError:
         return ""
     return raw.hex() if len(raw) == 16 else ""
-
-
-def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
-    quoted = _text(page, "EncodingType") == "url"
-    for each in page.iterfind("Contents"):
-        told = {child.tag: child.text or "" for child in each}
-        key = unquote_plus(told["Key"]) if quoted else told["Key"]
-        tag = told.get("ETag", "").strip('"').lower()
-        yield (
-            key,
-            Object(
-                size=int(told["Size"]),
-                tag=tag,
-                arrived=told.get("LastModified", ""),
-                md5=tag if MD5.fullmatch(tag) else "",
-            ),
-        )
-
-
-def _prefixes(page: ElementTree.Element) -> list[str]:
-    quoted = _text(page, "EncodingType") == "url"
-    found = [_text(each, "Prefix") for each in page.iterfind("CommonPrefixes")]
-    return [unquote_plus(each) if quoted else each for each in found]
-
-
-def _plain(root: ElementTree.Element) -> ElementTree.Element:
-    """Without the names' name space."""
-    for each in root.iter():
-        each.tag = each.tag.rpartition("}")[2]
-    return root
-
-
-def _text(element: ElementTree.Element, name: str) -> str:
-    found = element.find(name)
-    return (found.text or "") if found is not None else ""

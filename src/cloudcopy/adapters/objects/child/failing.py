@@ -10,6 +10,8 @@ from typing import Final
 NOT_FOUND: Final = 404
 SERVER: Final = 500
 TOO_MANY: Final = 429
+# Another address, region or version of the protocol: rclone may know what to do.
+_ELSEWHERE: Final = (301, 302, 307, 308, 501)
 _DEBUG: Final = "\n\nDebug source:"
 _CODE: Final = re.compile(r"<Code>([^<]{1,80})</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -50,6 +52,8 @@ def answered(method: str, status: int, code: str, message: str = "") -> Failure:
     text = f"operation error S3: {method}, https response error StatusCode: {status}, {code}"
     if status == NOT_FOUND and code != "NoSuchBucket":
         text += ": object not found"
+    if status in _ELSEWHERE:
+        return Unsupported(f"unsupported: {text}", status)
     passing = status >= SERVER or status == TOO_MANY
     return Failure(f"{text}: {message}" if message else text, status, passing=passing)
 

@@ -48,8 +48,11 @@ def directory(root: str, below: str) -> Iterator[Entry]:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise Failure("directory not found", 404) from None
-        text = str(of_file("open", shown(place.lstrip("/")), error))
-        raise Failure(f"failed to open directory: {text}") from None
+        text = f"failed to open directory: {of_file('open', shown(place.lstrip('/')), error)}"
+        if not isinstance(error, PermissionError):
+            raise Failure(text) from None
+        log("error", text, shown(below), _DIRECTORY)  # and it counts as empty, as for rclone
+        return
     for each in found:
         path = f"{below}/{each.name}" if below else each.name
         try:
@@ -103,6 +106,13 @@ class Reading:
     name: str
     fd: int
     status: os.stat_result
+
+    def content(self) -> bytes:
+        """All of it. Raises Failure: the file is not what it was."""
+        data = os.pread(self.fd, self.status.st_size, 0) if self.status.st_size else b""
+        if len(data) != self.status.st_size:
+            raise _changed("it has become shorter")
+        return data
 
     def part(self, start: int, buffer: memoryview) -> None:
         """Fill `buffer` with what begins at `start`.

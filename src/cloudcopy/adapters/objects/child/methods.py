@@ -12,10 +12,11 @@ from cloudcopy.adapters.objects.child.copying import Copier, filtered
 from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure, Unsupported
 from cloudcopy.adapters.objects.child.names import directory, place, plain, shown, stamp
 from cloudcopy.adapters.objects.child.options import Options, rate
+from cloudcopy.adapters.objects.child.pages import hints, pages
 from cloudcopy.adapters.objects.child.sums import Sums
 
 NO_AGE: Final = 2**63 - 1
-_LOOKS: Final = 32  # at objects, at once
+_LOOKS: Final = 64  # at objects, at once
 _HASHES: Final = 4  # files that are read for their hashes, at once
 _LOCAL: Final = {"Features": {"SlowHash": True, "SlowModTime": False}, "Precision": 1}
 _STORE: Final = {"Features": {"SlowHash": False, "SlowModTime": True}, "Precision": 1}
@@ -35,6 +36,7 @@ class Methods:
         self.copier = Copier(options=options, cloud=self.cloud, sums=self.sums, limit=self.limit)
         self._counts: dict[str, Counts] = {}
         self._turn = threading.Lock()
+        self._cuts: dict[str, list[str]] = {}
         self._began = False
         self._unsupported: Unsupported | None = None
         self._table: dict[str, Callable[[Call, Item], Item]] = {
@@ -94,6 +96,7 @@ class Methods:
     def _local(self, call: Call, root: str, below: str, opt: Item) -> list[Item]:
         entries = [each for each in local.directory(root, below) if self._taken(each.path)]
         files = [each for each in entries if not each.directory]
+        self._cut(below, [shown(each.path).rpartition("/")[2] for each in files])
         return [
             *({"Path": shown(each.path), "IsDir": True} for each in entries if each.directory),
             *self._hashed(call, root, files, opt),
@@ -126,20 +129,31 @@ class Methods:
         prefix = f"{above}/" if above else ""
         deep = bool(opt.get("recurse"))
         items: list[Item] = []
-        for objects, directories in self.cloud.pages(call, at, deep=deep):
-            for key, each in objects:
+        cuts = () if deep else self._cuts.get(below, ())
+        names: list[str] = []
+        for page in pages(self.cloud, call, at, deep=deep, cuts=cuts):
+            for key, each in page.objects:
                 name = key[len(prefix) :]
                 if not name or (each.size == 0 and name.endswith("/")):
                     continue  # what some tools make to stand for a directory
+                names.append(name)
                 path = f"{below}/{name}" if below else name
                 if self._taken(path):
                     items.append(self._object(f"{at}/{name}", path, each, opt, server=server))
-            for key in directories:
+            for key in page.directories:
                 name = key[len(prefix) :].removesuffix("/")
                 path = f"{below}/{name}" if below else name
                 if self._taken(path if name else "/"):
                     items.append({"Path": path, "IsDir": True})
+        if not deep:
+            self._cut(below, names)
         return items
+
+    def _cut(self, below: str, names: list[str]) -> None:
+        """Remember where to cut the directory the next time, on either side."""
+        found = hints(names)
+        if found:
+            self._cuts[below] = found
 
     def _taken(self, path: str) -> bool:
         """Whether it goes into a listing. Raises Unsupported."""

@@ -61,15 +61,14 @@ def upload(between: Between, place: str, file: Flying) -> int:
         size = source.status.st_size
         if size > SMALL:
             raise TooLarge
-        data = bytearray(size)
-        source.part(0, memoryview(data))
+        data = source.content()
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         between.moved(file, size)
         bucket, _, key = place.partition("/")
         try:
             told = between.cloud.bucket(bucket).put(
                 checked(key),
-                bytes(data),
+                data,
                 attributes=attributes(key, source.status.st_mtime_ns),
                 use_multipart=False,
             )

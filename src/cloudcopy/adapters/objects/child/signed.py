@@ -105,11 +105,13 @@ class Signed:
             try:
                 with call.using(self._connected(connection)):
                     connection.putrequest(
-                        method, f"{path}?{text}" if text else path, skip_accept_encoding=True
+                        method,
+                        f"{path}?{text}" if text else path,
+                        skip_host=True,
+                        skip_accept_encoding=True,
                     )
                     for name, value in signed.items():
-                        if name != "host":
-                            connection.putheader(name, value)
+                        connection.putheader(name, value)
                     connection.putheader("content-length", str(len(body)))
                     connection.endheaders()
                     _send(connection, body, sent)
@@ -132,7 +134,7 @@ class Signed:
         if connection.sock is None:
             connection.connect()
             connection.sock.settimeout(self._access.timeout)  # type: ignore[attr-defined]
-        return connection.sock  # type: ignore[return-value]
+        return connection.sock
 
     def _take(self) -> http.client.HTTPConnection:
         with self._turn:

@@ -1,0 +1,147 @@
+"""Listings of the store, a thousand objects at once.
+
+A store tells the next page only after the one before. Where names of the same directory are known,
+from the instance's side or from an earlier listing, it is asked for several stretches of it at
+the same time. They are hints: whatever they are, the stretches make up the whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from cloudcopy.adapters.objects.child.call import Call
+from cloudcopy.adapters.objects.child.cloud import MD5, REMEMBERED, Cloud, Object
+from cloudcopy.adapters.objects.child.signed import tried
+from cloudcopy.adapters.objects.child.xml import parsed, text
+
+STRETCH: Final = 900  # names; a page has 1000, and some may have come meanwhile
+_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Keys of objects, and of directories with a slash behind."""
+
+    objects: list[tuple[str, Object]]
+    directories: list[str]
+
+
+class _Unsorted(Exception):
+    """The store does not list in the order of the keys' bytes."""
+
+
+def hints(names: Sequence[str]) -> list[str]:
+    """Where to cut a directory with files of these names; nowhere if it is small."""
+    if len(names) < 2 * STRETCH:
+        return []
+    return sorted(names, key=str.encode)[STRETCH::STRETCH]
+
+
+def pages(
+    cloud: Cloud, call: Call, place: str, *, deep: bool = False, cuts: Sequence[str] = ()
+) -> Iterator[Page]:
+    """What is in the directory `place`.
+
+    Args:
+        deep: All objects below it instead, whatever directories they are in.
+        cuts: See `hints`.
+
+    Raises:
+        Failure, Stopped
+    """
+    bucket, _, below = place.partition("/")
+    prefix = f"{below}/" if below else ""
+    listing = _Listing(cloud, call, bucket, prefix, deep)
+    if cuts:
+        bounds = ["", *(f"{prefix}{each}" for each in cuts), ""]
+        stretches = list(pairwise(bounds))
+        try:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(stretches))) as pool:
+                found = list(pool.map(lambda each: list(listing.stretch(*each)), stretches))
+        except _Unsorted:
+            pass
+        else:
+            yield from (page for some in found for page in some)
+            return
+    yield from listing.stretch("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    cloud: Cloud
+    call: Call
+    bucket: str
+    prefix: str
+    deep: bool
+
+    def stretch(self, after: str, until: str) -> Iterator[Page]:
+        """Keys behind `after`, up to and with `until`; empty is without that bound."""
+        token = ""
+        while True:
+            query = {"list-type": "2", "encoding-type": "url", "prefix": self.prefix}
+            query |= {} if self.deep else {"delimiter": "/"}
+            if token:
+                query["continuation-token"] = token
+            elif after:
+                query["start-after"] = after
+            root = tried(self.call, lambda query=query: self._asked(query))  # type: ignore[misc]
+            page = Page(list(_objects(root)), _prefixes(root))
+            beyond = False
+            if after or until:
+                page, beyond = _within(page, after.encode(), until.encode())
+            sizes = self.cloud.sizes
+            if len(sizes) < REMEMBERED:
+                sizes.update((f"{self.bucket}/{key}", each.size) for key, each in page.objects)
+            yield page
+            token = text(root, "NextContinuationToken")
+            if beyond or text(root, "IsTruncated") != "true" or not token:
+                return
+
+    def _asked(self, query: Mapping[str, str]) -> ElementTree.Element:
+        _, body = self.cloud.signed.whole(self.call, "GET", self.bucket, query=query)
+        return parsed(body)
+
+
+def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
+    """What of the page lies in the stretch, and whether it went beyond.
+
+    Raises:
+        _Unsorted
+    """
+    keys = [key.encode() for key, _ in page.objects]
+    if keys != sorted(keys) or (keys and after and keys[0] <= after):
+        raise _Unsorted
+    directories = [(each, each.encode()) for each in page.directories]
+    beyond = bool(until) and any(key > until for key in (*keys, *(key for _, key in directories)))
+    within = Page(
+        [each for each, key in zip(page.objects, keys, strict=True) if not until or key <= until],
+        [each for each, key in directories if key > after and (not until or key <= until)],
+    )
+    return within, beyond
+
+
+def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
+    quoted = text(page, "EncodingType") == "url"
+    for each in page.iterfind("Contents"):
+        told = {child.tag: child.text or "" for child in each}
+        key = unquote_plus(told["Key"]) if quoted else told["Key"]
+        tag = told.get("ETag", "").strip('"').lower()
+        yield (
+            key,
+            Object(
+                size=int(told["Size"]),
+                tag=tag,
+                arrived=told.get("LastModified", ""),
+                md5=tag if MD5.fullmatch(tag) else "",
+            ),
+        )
+
+
+def _prefixes(page: ElementTree.Element) -> list[str]:
+    quoted = text(page, "EncodingType") == "url"
+    found = [text(each, "Prefix") for each in page.iterfind("CommonPrefixes")]
+    return [unquote_plus(each) if quoted else each for each in found]

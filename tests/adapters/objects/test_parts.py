@@ -1,0 +1,200 @@
+"""The parts of the second mover that need neither a store nor a sandbox."""
+
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cloudcopy.adapters.objects.child import local, options
+from cloudcopy.adapters.objects.child.call import Call, Limit
+from cloudcopy.adapters.objects.child.failing import Failure, Stopped, answered, of_network
+from cloudcopy.adapters.objects.child.names import (
+    as_metadata,
+    from_metadata,
+    place,
+    plain,
+    shown,
+    stamp,
+)
+from cloudcopy.adapters.objects.child.pieces import MOST, PIECE, Pieces, piece_bytes, ranges
+from cloudcopy.adapters.objects.child.sums import Sums
+from cloudcopy.adapters.rclone.names import askable
+from cloudcopy.adapters.rclone.reasons import reason
+from cloudcopy.adapters.sandbox.section import as_file
+from cloudcopy.domain.connection import Backend
+
+OLD = (1_000_000_000, 1_000_000_000)
+
+
+@pytest.mark.parametrize("name", ["a/b.txt", " blank .txt", "#x;[1]*.txt", "é", "a..b", ".hidden"])
+def test_a_usual_name_is_the_same_to_both_movers(name: str):
+    assert plain(name)
+    assert askable(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a//b", "/a", "a/", "a/../b", "a\tb", "a\n", "x\ufffd", "\u201bx", "\uff0e", "a/\uff0e"],
+)
+def test_a_name_that_rclone_writes_in_its_own_way_is_not(name: str):
+    assert not plain(name)
+
+
+def test_a_byte_that_is_no_utf8_is_shown_as_rclone_shows_it():
+    assert shown(os.fsdecode(b"bad-\xff.txt")) == "bad-\ufffd.txt"
+
+
+@pytest.mark.parametrize("time", [0, 1, 1_700_000_000_123_456_789, -1_500_000_000])
+def test_a_time_survives_an_objects_metadata(time: int):
+    assert from_metadata(as_metadata(time)) == time
+
+
+def test_rclones_own_way_of_writing_a_time_is_read():
+    assert from_metadata("1700000000.5") == 1_700_000_000_500_000_000
+    assert from_metadata("1700000000") == 1_700_000_000_000_000_000
+    assert from_metadata("today") is None
+    assert stamp(1_700_000_000_000_000_001) == "2023-11-14T22:13:20.000000001Z"
+
+
+def test_a_place_in_the_store_is_a_bucket_and_a_key():
+    assert place("R:bucket/below/", "a/b") == "bucket/below/a/b"
+    assert place("R,description=server-times:bucket/below/", "") == "bucket/below"
+    assert place("R:", "bucket/key") == "bucket/key"
+
+
+def test_the_section_is_read_as_it_was_written(tmp_path: Path):
+    secret = {"access_key_id": " k = x ", "secret_access_key": "a/b+c=="}
+    path = tmp_path / "conf"
+    path.write_bytes(as_file(Backend("s3", secret)))
+    read = options.read([f"--config={path}", "--timeout=2h", "--bwlimit=4M", "--transfers=2"])
+    assert read.store == {"type": "s3", **secret}
+    assert (read.timeout, read.rate, read.small, read.large) == (7200, 4 << 20, 2, 2)
+    assert "a/b" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (answered("PUT", 403, "AccessDenied"), "access_denied"),
+        (answered("HEAD", 403, "Forbidden"), "access_denied"),
+        (answered("PUT", 403, "SignatureDoesNotMatch"), "bad_credentials"),
+        (answered("PUT", 400, "ExpiredToken"), "expired_credentials"),
+        (answered("PUT", 404, "NoSuchBucket"), "no_such_bucket"),
+        (answered("GET", 404, "NoSuchKey"), "not_found"),
+        (answered("PUT", 503, "SlowDown"), "throttled"),
+        (answered("PUT", 500, "InternalError"), "store_error"),
+        (answered("PUT", 400, "BadDigest"), "corrupted"),
+        (of_network(TimeoutError()), "connection_lost"),
+        (of_network(ConnectionResetError(104, "x")), "connection_lost"),
+        (of_network(ConnectionRefusedError(111, "x")), "unreachable"),
+    ],
+)
+def test_errors_are_told_in_words_with_a_known_reason(error: Failure, code: str):
+    assert reason(str(error)).code == code
+
+
+# Local files
+
+
+def test_a_hash_is_known_only_of_the_file_as_it_was(tmp_path: Path):
+    path = tmp_path / "a"
+    path.write_text("one")
+    os.utime(path, ns=OLD)
+    sums = Sums()
+    sums.keep(path.stat(), "h", read=False)
+    assert sums.of(path.stat()) == "h"
+    path.write_text("two")
+    os.utime(path, ns=OLD)  # size and time as before
+    assert sums.of(path.stat()) == ""
+
+
+def test_a_file_that_was_written_to_just_now_is_read_again(tmp_path: Path):
+    path = tmp_path / "a"
+    path.write_text("one")
+    sums = Sums()
+    sums.keep(path.stat(), "h", read=True)
+    assert sums.of(path.stat()) == ""
+
+
+@pytest.mark.parametrize("change", ["longer", ""])
+def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path, change: str):
+    (tmp_path / "a").write_text("content")
+
+    def read() -> None:
+        with local.reading(str(tmp_path), "a") as file:
+            (tmp_path / "a").write_text(change)
+            file.part(0, memoryview(bytearray(7)))
+            file.check()
+
+    with pytest.raises(Failure) as told:
+        read()
+    assert reason(str(told.value)).code == "source_changed"
+
+
+def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
+    unfinished = local.Unfinished()
+    with suppress(Stopped), local.writing(str(tmp_path), "deep/a", unfinished) as file:
+        file.write(memoryview(b"half"), 0)
+        raise Stopped
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+    with local.writing(str(tmp_path), "deep/" + "n" * 255, unfinished) as file:
+        file.write(memoryview(b"whole"), 0)
+        file.finish(5_000_000_001)
+    path = tmp_path / "deep" / ("n" * 255)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (b"whole", 5_000_000_001)
+
+
+def test_what_is_left_at_the_end_is_removed(tmp_path: Path):
+    unfinished = local.Unfinished()
+    with local.writing(str(tmp_path), "a", unfinished) as file:
+        unfinished.remove()
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(FileNotFoundError):
+            file.finish(None)
+
+
+# Threads
+
+
+def test_no_file_has_more_parts_than_a_store_takes():
+    assert piece_bytes(1) == PIECE
+    for size in (PIECE * MOST, PIECE * MOST + 1, 5 << 40):
+        assert len(ranges(size, piece_bytes(size))) <= MOST
+    assert ranges(0, PIECE) == [(0, 0)]
+    assert ranges(PIECE + 1, PIECE) == [(0, PIECE), (PIECE, 1)]
+
+
+def test_a_piece_that_fails_fails_for_who_waits_and_for_nobody_else():
+    pieces = Pieces(1)
+    failing = pieces.add(lambda buffer: 1 // 0)
+    assert pieces.add(len).result() == PIECE
+    with pytest.raises(ZeroDivisionError):
+        failing.result()
+    pieces.close()
+
+
+@dataclass
+class _Never(threading.Event):
+    """Lets no time pass, and sums what was waited for."""
+
+    waited: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited += timeout or 0.0
+        return self.is_set()
+
+
+def test_a_limit_holds_back_and_hanging_up_ends_the_wait():
+    call = Call()
+    call.stopped = waiting = _Never()
+    Limit(1000.0).take(5000, call)
+    assert waiting.waited > 5.0 - 0.1
+    call.stop()
+    with pytest.raises(Stopped):
+        Limit(1.0).take(10, call)
