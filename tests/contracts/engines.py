@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -46,6 +47,20 @@ obstore does not do is rclone's (`domain.movers`)."""
 @pytest.fixture(params=[f"{box}-{each}" for box in ("bubblewrap", "landlock") for each in Mover])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TransferEngine]:
     box, _, first = request.param.partition("-")
+    async with opened(box, tmp_path, Mover(first)) as found:
+        yield found
+
+
+@pytest.fixture(name="engine", params=["bubblewrap", "landlock"])
+async def rclone(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TransferEngine]:
+    """For what no other mover does."""
+    async with opened(request.param, tmp_path, Mover.RCLONE) as found:
+        yield found
+
+
+@asynccontextmanager
+async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[TransferEngine]:
+    """`first` is the mover that does what it can."""
     bwrap = shutil.which("bwrap")
     try:
         sandbox = await choose(
@@ -62,7 +77,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         binary=await find(),
         work_dir=work,
         local_store=tmp_path / "stores",
-        mover=None if first == Mover.OBJECTS else Mover.RCLONE,
+        mover=None if first is Mover.OBJECTS else first,
         sleep=at_once,
         random=lambda: 0.0,
         monotonic=time.monotonic,

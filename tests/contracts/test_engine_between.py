@@ -19,9 +19,9 @@ from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Verified
 from cloudcopy.ports.engine import Broken, Copy, Done, Elsewhere, End, Neighbour, Partial
 from cloudcopy.ports.tunnels import Origin
-from tests.contracts.engines import DOWN, engine
+from tests.contracts.engines import DOWN, rclone
 
-__all__ = ["engine"]  # a fixture
+__all__ = ["rclone"]  # a fixture
 
 
 @dataclass
