@@ -59,7 +59,8 @@ async def sent(counted: Counted) -> Counted:
     end, seen = await counted.copy()
     assert isinstance(end, Done), end
     assert end.result.by_hash == FILES
-    assert (seen[Call.PUT], seen[Call.HEAD]) == (FILES, 0)
+    assert seen[Call.PUT] == FILES
+    assert seen[Call.HEAD] <= 1  # of the bucket
     return counted
 
 
@@ -82,7 +83,7 @@ async def test_what_is_unchanged_costs_nothing_but_listing(sent: Counted):
     end, seen = await sent.copy()
     assert isinstance(end, Done), end
     assert (end.result.copied, end.result.unchanged, end.result.by_hash) == (0, FILES, FILES)
-    assert set(seen) == {Call.LIST}
+    assert seen.total() - seen[Call.LIST] <= 1  # of the bucket
     assert seen[Call.LIST] <= 6  # a bucket's own, and three directories
 
 
@@ -92,7 +93,8 @@ async def test_what_changed_costs_what_it_is(sent: Counted):
     end, seen = await sent.copy()
     assert isinstance(end, Done), end
     assert (end.result.copied, end.result.unchanged, end.result.by_hash) == (5, FILES - 5, FILES)
-    assert (seen[Call.PUT], seen[Call.HEAD]) == (5, 5)
+    assert seen[Call.PUT] == 5
+    assert seen[Call.HEAD] <= 5 + 1  # of what was sent, and of the bucket
     assert set(seen) == {Call.LIST, Call.PUT, Call.HEAD}
     assert seen[Call.LIST] <= 6
 

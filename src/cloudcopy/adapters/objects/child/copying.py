@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
 
@@ -32,15 +32,25 @@ class Copier:
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def named(
-        self, call: Call, source: str, target: str, names: Iterable[str], counts: Counts
+        self,
+        call: Call,
+        source: str,
+        target: str,
+        names: Iterable[str],
+        counts: Counts,
+        *,
+        most: int = 0,
     ) -> None:
         """All of them, whatever the destination has.
+
+        Args:
+            most: Files in flight; 0 leaves it to the options.
 
         Raises:
             Failure: some failed; the text is the last one's.
         """
         between, upload = self._between(call, source, target, counts)
-        run = _Run(self, between, upload=upload)
+        run = _Run(self, between, upload=upload, most=most)
         run.over([(each, between.place(each)) for each in names])
 
     def one(
@@ -86,8 +96,12 @@ Pair = tuple[str, str]
 class _Run:
     """One call that copies."""
 
-    def __init__(self, copier: Copier, between: moving.Between, *, upload: bool) -> None:
+    def __init__(
+        self, copier: Copier, between: moving.Between, *, upload: bool, most: int = 0
+    ) -> None:
         self._copier = copier
+        options = copier.options
+        self._options = replace(options, transfers=most) if most else options
         self._between = between
         self._upload = upload
         self._waiting: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
@@ -112,7 +126,7 @@ class _Run:
                 small += 1
         threads = [
             threading.Thread(target=self._all_small, daemon=True)
-            for _ in range(min(self._copier.options.small, small))
+            for _ in range(min(self._options.small, small))
         ]
         for _ in threads:
             self._waiting.put(None)
@@ -144,8 +158,8 @@ class _Run:
         with self._turn:
             self._large.put(pair)
             if self._pieces is None:
-                self._pieces = Pieces(self._copier.options.large)
-            if len(self._drivers) < self._copier.options.large:
+                self._pieces = Pieces(self._options.large)
+            if len(self._drivers) < self._options.large:
                 driver = threading.Thread(target=self._all_large, daemon=True)
                 self._drivers.append(driver)
                 driver.start()

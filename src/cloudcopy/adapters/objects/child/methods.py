@@ -224,7 +224,8 @@ class Methods:
             raise Unsupported("unsupported: a copy of what is not named")
         self._began = True
         counts = self._group(given.get("_group", ""))
-        self.copier.named(call, given["srcFs"], given["dstFs"], names, counts)
+        most = int(given.get("_config", {}).get("Transfers", 0))
+        self.copier.named(call, given["srcFs"], given["dstFs"], names, counts, most=most)
         return {}
 
     def _copy_file(self, call: Call, given: Item) -> Item:
