@@ -1,5 +1,6 @@
 """Every file of both sides in one scratch file, sorted, joined and marked."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -134,3 +135,16 @@ async def test_what_is_to_be_deleted_stays_as_the_plan_saw_it(spool: Spool):
     facts = await all_of(spool.facts())
     there = {each.path: (each.there_size, each.there_time) for each in facts}
     assert there == {"c": (3, "t"), "d": (6, "u")}
+
+
+async def test_no_cursor_leaves_its_thread_open(spool: Spool):
+    cursor = await spool.do(lambda database: database.execute("SELECT 1"))
+    assert await spool.do(lambda _: closed(cursor))  # in its own thread: else that is refused
+
+
+def closed(cursor: sqlite3.Cursor) -> bool:
+    try:
+        cursor.fetchone()
+    except sqlite3.ProgrammingError as error:
+        return "closed" in str(error)
+    return False
