@@ -168,6 +168,7 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,  # 10 kB and more for each that asks; what is large is packed
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=False,

@@ -30,6 +30,7 @@ from cloudcopy.wire import agent as wire
 log = structlog.get_logger()
 router = APIRouter()
 
+PATH: Final = "/v1/agent"
 ROUND_SECONDS: Final = 20.0  # between full rounds, give or take a quarter so that agents spread
 LOGIN_SECONDS: Final = 10.0
 AT_ONCE: Final = 32  # messages of one agent in hand, besides reports
@@ -43,7 +44,7 @@ TRY_AGAIN: Final = 1013
 M = TypeVar("M", bound=wire.Message)
 
 
-@router.websocket("/v1/agent")
+@router.websocket(PATH)
 @anyone
 async def speak(socket: WebSocket) -> None:
     """Serve one agent until either side goes."""
@@ -101,7 +102,7 @@ class Superseded(Exception):
     """A newer socket of the same machine has logged in."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """One logged-in socket.
 

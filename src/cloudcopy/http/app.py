@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from cloudcopy.http import agents, document, documents, errors, metrics, relay
-from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
+from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling, Straight
 from cloudcopy.http.services import Services
 from cloudcopy.http.v0 import (
     account,
@@ -90,5 +90,6 @@ def build_app(services: Services) -> FastAPI:
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
     app.add_middleware(BoundedHead)
+    app.add_middleware(Straight, agents.PATH, agents.speak)  # the outermost
     document.install(app)
     return app
