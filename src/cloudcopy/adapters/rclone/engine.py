@@ -111,7 +111,7 @@ class RcloneEngine:
                 writable=download and _changes(copy),
                 store=far.store,
                 run_dir=run_dir,
-                backend=await obscured(far.copy.backend, self.binary),
+                backend=obscured(far.copy.backend),
                 flags=copy.flags,
                 lock_fd=lock,
                 feed=ledger.feed,
