@@ -80,7 +80,10 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine, epoch, told.relays, hosts=told.hardware is not None)
+    socket.scope["headers"].clear()  # as long as it is connected they would be kept, unread
+    shutdown: Shutdown = socket.app.state.shutdown
+    hosts = told.hardware is not None
+    return Line(socket, app, machine, epoch, told.relays, shutdown, hosts=hosts)
 
 
 async def _frame(socket: WebSocket) -> wire.FromAgent:
@@ -96,6 +99,20 @@ async def _expect(socket: WebSocket, kind: type[M]) -> M:
     if not isinstance(message, kind):
         raise Forbidden(f"expected {kind.__name__}, got {type(message).__name__}")
     return message
+
+
+class Shutdown:
+    """The wait for the server's end, which all sockets of agents share."""
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        self._closing = closing
+        self._task: asyncio.Task[object] | None = None
+
+    def task(self) -> asyncio.Task[object]:
+        """Done when the server closes. Never to be cancelled by who waits for it."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._closing.wait())
+        return self._task
 
 
 class Superseded(Exception):
@@ -115,6 +132,7 @@ class Line:
     machine: Machine
     epoch: int
     relays: bool
+    shutdown: Shutdown
     hosts: bool = False
     _instances: Sequence[wire.DesiredInstances] = field(default=(), init=False)
     _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
@@ -131,11 +149,11 @@ class Line:
         """Until the agent goes, a newer socket takes over, or the server closes."""
         down = asyncio.create_task(self._send_desired(bell))
         up = asyncio.create_task(self._receive())
-        closing = asyncio.create_task(self.app.closing.wait())
+        closing = self.shutdown.task()
         done, rest = await asyncio.wait({down, up, closing}, return_when=asyncio.FIRST_COMPLETED)
-        for each in rest:
+        for each in rest - {closing}:
             each.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.gather(*(rest - {closing}), return_exceptions=True)
         await self._close(next(iter(done)))
 
     async def _close(self, ended: "asyncio.Task[None] | asyncio.Task[object]") -> None:

@@ -83,6 +83,7 @@ def build_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.streams = events.Streams()
+    app.state.shutdown = agents.Shutdown(services.closing)
     for router in _ROUTERS:
         app.include_router(router)
     app.state.routes = [route for router in _ROUTERS for route in router.routes]
