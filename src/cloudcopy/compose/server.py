@@ -28,6 +28,7 @@ from cloudcopy.adapters.vault import FileVault
 from cloudcopy.compose import timetable
 from cloudcopy.compose.settings import ServerSettings, private_directory
 from cloudcopy.control import (
+    accepting,
     connections,
     hosting,
     instances,
@@ -77,7 +78,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
         opened, reads = partial(open_store, database), SqlReads(database)
 
         def accept(wanted: Sequence[Wanted], store: Store) -> Outcomes:
-            return transfers.accept_all(wanted, store, desk=transfer_desk)
+            return accepting.accept_all(wanted, store, desk=transfer_desk)
 
         transfer_desk = transfers.Desk(
             opened,

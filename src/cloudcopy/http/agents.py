@@ -8,6 +8,7 @@ not be done is not acknowledged, so the agent says it again.
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,6 +25,7 @@ from cloudcopy.domain.machine import Machine
 from cloudcopy.domain.order import TransferId
 from cloudcopy.http.callers import anyone
 from cloudcopy.http.services import Services, socket_services
+from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.ports.bus import Doorbell
 from cloudcopy.wire import agent as wire
 
@@ -81,8 +83,7 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
     socket.scope["headers"].clear()  # as long as it is connected they would be kept, unread
-    shutdown: Shutdown = socket.app.state.shutdown
-    hosts = told.hardware is not None
+    shutdown, hosts = socket.app.state.shutdown, told.hardware is not None
     return Line(socket, app, machine, epoch, told.relays, shutdown, hosts=hosts)
 
 
@@ -99,20 +100,6 @@ async def _expect(socket: WebSocket, kind: type[M]) -> M:
     if not isinstance(message, kind):
         raise Forbidden(f"expected {kind.__name__}, got {type(message).__name__}")
     return message
-
-
-class Shutdown:
-    """The wait for the server's end, which all sockets of agents share."""
-
-    def __init__(self, closing: asyncio.Event) -> None:
-        self._closing = closing
-        self._task: asyncio.Task[object] | None = None
-
-    def task(self) -> asyncio.Task[object]:
-        """Done when the server closes. Never to be cancelled by who waits for it."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._closing.wait())
-        return self._task
 
 
 class Superseded(Exception):
@@ -169,11 +156,9 @@ class Line:
             case Exception():
                 log.error("agent socket failed", machine=self.machine.id, exc_info=error)
                 code, words = 1011, "the server failed"
-        try:
+        with suppress(WebSocketDisconnect, RuntimeError):  # it was gone already
             await self.send(wire.Bye(reason=words))
             await self.socket.close(code)
-        except (WebSocketDisconnect, RuntimeError):
-            return  # it was gone already
 
     async def send(self, message: wire.Message) -> None:
         async with self._sending:
@@ -305,10 +290,7 @@ class Line:
 
     async def _instance(self, told: wire.InstanceNow) -> None:
         await hosting.reported_now(
-            told,
-            machine=self.machine.id,
-            open_store=self.app.open_store,
-            now=self.app.now,
+            told, machine=self.machine.id, open_store=self.app.open_store, now=self.app.now
         )
 
     async def _report_once(self, report: wire.Report) -> None:

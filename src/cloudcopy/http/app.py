@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from cloudcopy.http import agents, document, documents, errors, metrics, relay
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling, Straight
 from cloudcopy.http.services import Services
+from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.http.v0 import (
     account,
     asks,
@@ -83,7 +84,7 @@ def build_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.streams = events.Streams()
-    app.state.shutdown = agents.Shutdown(services.closing)
+    app.state.shutdown = Shutdown(services.closing)
     for router in _ROUTERS:
         app.include_router(router)
     app.state.routes = [route for router in _ROUTERS for route in router.routes]
