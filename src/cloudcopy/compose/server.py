@@ -29,6 +29,7 @@ from cloudcopy.adapters.vault import FileVault
 from cloudcopy.compose import timetable
 from cloudcopy.compose.settings import ServerSettings, private_directory
 from cloudcopy.control import (
+    accepting,
     connections,
     hosting,
     instances,
@@ -80,7 +81,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
         opened, reads = partial(open_store, database), SqlReads(database)
 
         def accept(wanted: Sequence[Wanted], store: Store) -> Outcomes:
-            return transfers.accept_all(wanted, store, desk=transfer_desk)
+            return accepting.accept_all(wanted, store, desk=transfer_desk)
 
         transfer_desk = transfers.Desk(
             opened,
@@ -171,6 +172,7 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,  # 10 kB and more for each that asks; what is large is packed
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=False,

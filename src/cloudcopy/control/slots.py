@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from cloudcopy.control import orders, stops, transfers
+from cloudcopy.control import accepting, orders, stops, transfers
 from cloudcopy.domain.errors import Conflict, NotFound, Rejected
 from cloudcopy.domain.keys import Caller
 from cloudcopy.domain.machine import MachineId
@@ -197,7 +197,7 @@ async def _ordered(schedule: Schedule, *, desk: Desk, store: Store, hints: Hints
     if key is None or key.revoked_at is not None or key.expired(desk.now()):
         raise Conflict(KEY_GONE)
     caller = Caller(schedule.account, schedule.key, key.rights)
-    transfer, turns = await transfers.accepted(
+    transfer, turns = await accepting.accepted(
         schedule.order,
         caller=caller.asking(Category.INSTANCE_WRITE, "api.instance.copy"),
         desk=desk.transfers,

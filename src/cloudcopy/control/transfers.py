@@ -5,15 +5,17 @@ after the commit. No function here talks to an agent: the new state is the comma
 the doorbell is only a hint.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from cloudcopy.control import orders, stops
+from cloudcopy.control.accepting import Desk as Desk  # noqa: PLC0414 - it is known as ours
+from cloudcopy.control.accepting import one
 from cloudcopy.domain import bandwidth, mirror
-from cloudcopy.domain.errors import CloudCopyError, Conflict, Invalid, Rejected
+from cloudcopy.domain.errors import Conflict, Invalid
 from cloudcopy.domain.keys import Caller
-from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
+from cloudcopy.domain.machine import InstanceId, MachineId
 from cloudcopy.domain.order import (
     Agreed,
     Order,
@@ -32,36 +34,13 @@ from cloudcopy.domain.transfer import (
     Retried,
     State,
     Transfer,
-    accept,
 )
-from cloudcopy.domain.turns import Limits
-from cloudcopy.ports.bus import Bus
-from cloudcopy.ports.clock import Clock, NewFence, NewId
-from cloudcopy.ports.intake import Accepted, Intake, Wanted
-from cloudcopy.ports.reads import Reads
-from cloudcopy.ports.store import Once, OpenStore, Store
+from cloudcopy.ports.intake import Accepted, Wanted
+from cloudcopy.ports.store import Once
 
 NOT_IN_STORE: Final = "not_in_store"  # the kind of failure that `control.rechecks` finds
 APPROVES: Final = (Category.INSTANCE_WRITE, "api.plan.approve")
 MAX_IDEMPOTENCY_KEY: Final = 255  # bytes, as in the field's common practice
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the functions here need, built once.
-
-    Attributes:
-        intake: Where orders are accepted together; None: each in a transaction of its own.
-    """
-
-    open_store: OpenStore
-    reads: Reads
-    bus: Bus
-    now: Clock
-    new_id: NewId
-    new_fence: NewFence
-    limits: Limits
-    intake: Intake | None = None
 
 
 async def submit(
@@ -102,78 +81,7 @@ async def submit(
 
 async def _alone(wanted: Wanted, desk: Desk) -> Accepted:
     async with desk.open_store() as store:
-        return await _one(wanted, store, desk)
-
-
-async def _one(wanted: Wanted, store: Store, desk: Desk) -> Accepted:
-    [outcome] = await accept_all([wanted], store, desk=desk)
-    if isinstance(outcome, CloudCopyError):
-        raise outcome
-    return outcome
-
-
-async def accept_all(
-    wanted: Sequence[Wanted], store: Store, *, desk: Desk
-) -> Sequence[Accepted | CloudCopyError]:
-    """Accept several orders as a part of the open transaction; see `ports.intake.Accept`.
-
-    Turns are given once to all that came together, so the oldest of a lane is still the first.
-    """
-    outcomes: dict[int, Transfer | CloudCopyError] = {}
-    new: dict[int, tuple[Transfer, Once]] = {}
-    places = orders.Places(store)
-    for place, each in enumerate(wanted):
-        try:
-            instance = await places.of(each.order, caller=each.caller)
-        except Rejected as error:
-            outcomes[place] = error
-        else:
-            new[place] = _made(each, instance.machine, desk), each.once
-    if new:
-        outcomes |= zip(new, await store.transfers.add_all([*new.values()]), strict=True)
-    turns = {
-        account: await store.transfers.turns(account, desk.limits)
-        for account in dict.fromkeys(transfer.account for transfer, _ in new.values())
-    }
-    return [await _accepted(outcomes[place], turns, store) for place in range(len(wanted))]
-
-
-async def _accepted(
-    outcome: Transfer | CloudCopyError,
-    turns: Mapping[AccountId, Sequence[MachineId]],
-    store: Store,
-) -> Accepted | CloudCopyError:
-    if isinstance(outcome, CloudCopyError):
-        return outcome
-    given = turns[outcome.account]
-    return Accepted(await store.transfers.get(outcome.id) if given else outcome, given)
-
-
-def _made(wanted: Wanted, machine: MachineId, desk: Desk) -> Transfer:
-    return accept(
-        TransferId(f"t_{desk.new_id()}"),
-        wanted.order,
-        account=wanted.caller.account,
-        key=wanted.caller.key,
-        machine=machine,
-        fence=desk.new_fence(),
-        at=desk.now(),
-        bwlimit=wanted.bwlimit,
-    )
-
-
-async def accepted(
-    order: Order, *, caller: Caller, desk: Desk, store: Store, once: Once, bwlimit: str
-) -> tuple[Transfer, Sequence[MachineId]]:
-    """Accept `order` as a part of the open transaction, and name the machines to `ring` after it.
-    It raises before it writes.
-
-    Raises:
-        NotFound, Invalid, Conflict: as `submit` does.
-    """
-    orders.check(order)
-    outcome = await _one(Wanted(order, caller, once, bwlimit), store, desk)
-    return outcome.transfer, outcome.turns
+        return await one(wanted, store, desk)
 
 
 async def apply(

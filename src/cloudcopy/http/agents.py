@@ -8,6 +8,7 @@ not be done is not acknowledged, so the agent says it again.
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,12 +25,14 @@ from cloudcopy.domain.machine import Machine
 from cloudcopy.domain.order import TransferId
 from cloudcopy.http.callers import anyone
 from cloudcopy.http.services import Services, socket_services
+from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.ports.bus import Doorbell
 from cloudcopy.wire import agent as wire
 
 log = structlog.get_logger()
 router = APIRouter()
 
+PATH: Final = "/v1/agent"
 ROUND_SECONDS: Final = 20.0  # between full rounds, give or take a quarter so that agents spread
 LOGIN_SECONDS: Final = 10.0
 AT_ONCE: Final = 32  # messages of one agent in hand, besides reports
@@ -43,7 +46,7 @@ TRY_AGAIN: Final = 1013
 M = TypeVar("M", bound=wire.Message)
 
 
-@router.websocket("/v1/agent")
+@router.websocket(PATH)
 @anyone
 async def speak(socket: WebSocket) -> None:
     """Serve one agent until either side goes."""
@@ -79,7 +82,9 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    return Line(socket, app, machine, epoch, told.relays, hosts=told.hardware is not None)
+    socket.scope["headers"].clear()  # as long as it is connected they would be kept, unread
+    shutdown, hosts = socket.app.state.shutdown, told.hardware is not None
+    return Line(socket, app, machine, epoch, told.relays, shutdown, hosts=hosts)
 
 
 async def _frame(socket: WebSocket) -> wire.FromAgent:
@@ -101,7 +106,7 @@ class Superseded(Exception):
     """A newer socket of the same machine has logged in."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """One logged-in socket.
 
@@ -114,6 +119,7 @@ class Line:
     machine: Machine
     epoch: int
     relays: bool
+    shutdown: Shutdown
     hosts: bool = False
     _instances: Sequence[wire.DesiredInstances] = field(default=(), init=False)
     _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
@@ -130,11 +136,11 @@ class Line:
         """Until the agent goes, a newer socket takes over, or the server closes."""
         down = asyncio.create_task(self._send_desired(bell))
         up = asyncio.create_task(self._receive())
-        closing = asyncio.create_task(self.app.closing.wait())
+        closing = self.shutdown.task()
         done, rest = await asyncio.wait({down, up, closing}, return_when=asyncio.FIRST_COMPLETED)
-        for each in rest:
+        for each in rest - {closing}:
             each.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.gather(*(rest - {closing}), return_exceptions=True)
         await self._close(next(iter(done)))
 
     async def _close(self, ended: "asyncio.Task[None] | asyncio.Task[object]") -> None:
@@ -150,11 +156,9 @@ class Line:
             case Exception():
                 log.error("agent socket failed", machine=self.machine.id, exc_info=error)
                 code, words = 1011, "the server failed"
-        try:
+        with suppress(WebSocketDisconnect, RuntimeError):  # it was gone already
             await self.send(wire.Bye(reason=words))
             await self.socket.close(code)
-        except (WebSocketDisconnect, RuntimeError):
-            return  # it was gone already
 
     async def send(self, message: wire.Message) -> None:
         async with self._sending:
@@ -286,10 +290,7 @@ class Line:
 
     async def _instance(self, told: wire.InstanceNow) -> None:
         await hosting.reported_now(
-            told,
-            machine=self.machine.id,
-            open_store=self.app.open_store,
-            now=self.app.now,
+            told, machine=self.machine.id, open_store=self.app.open_store, now=self.app.now
         )
 
     async def _report_once(self, report: wire.Report) -> None:

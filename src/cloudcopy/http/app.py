@@ -6,8 +6,9 @@ from typing import Final
 from fastapi import FastAPI
 
 from cloudcopy.http import agents, document, documents, errors, metrics, relay
-from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling
+from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling, Straight
 from cloudcopy.http.services import Services
+from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.http.v0 import (
     account,
     asks,
@@ -83,6 +84,7 @@ def build_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.streams = events.Streams()
+    app.state.shutdown = Shutdown(services.closing)
     for router in _ROUTERS:
         app.include_router(router)
     app.state.routes = [route for router in _ROUTERS for route in router.routes]
@@ -90,5 +92,6 @@ def build_app(services: Services) -> FastAPI:
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
     app.add_middleware(BoundedHead)
+    app.add_middleware(Straight, agents.PATH, agents.speak)  # the outermost
     document.install(app)
     return app

@@ -4,9 +4,11 @@ Plain ASGI, because all must act before routing and none may buffer a response.
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from cloudcopy.http.errors import COMPATIBLE, shaped
 
@@ -29,6 +31,23 @@ class OneSpelling:
             path = scope["path"].rstrip("/") + "/"
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)
+
+
+class Straight:
+    """The WebSocket at `path` is served here, past everything that is about requests.
+
+    There is one for each agent, and each layer that it passes keeps a frame as long as it lives.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, serve: Callable[[WebSocket], Awaitable[None]]):
+        self._app = app
+        self._path = path
+        self._serve = serve
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "websocket" and scope["path"] == self._path:
+            return self._serve(WebSocket(scope, receive, send))
+        return self._app(scope, receive, send)
 
 
 class BoundedHead:

@@ -16,7 +16,7 @@ from cloudcopy.adapters.sql.database import Database, open_database
 from cloudcopy.adapters.sql.intake import GroupCommit
 from cloudcopy.adapters.sql.reads import SqlReads
 from cloudcopy.adapters.sql.store import open_store
-from cloudcopy.control import transfers
+from cloudcopy.control import accepting, transfers
 from cloudcopy.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from cloudcopy.domain.keys import Caller, KeyId
 from cloudcopy.domain.machine import InstanceId
@@ -57,7 +57,7 @@ class Desk:
         return self._accepted(wanted, store)
 
     async def _accepted(self, wanted: Sequence[Wanted], store: Store):
-        outcomes = await transfers.accept_all(wanted, store, desk=self.desk)
+        outcomes = await accepting.accept_all(wanted, store, desk=self.desk)
         if self.broken & {each.order.remote.value for each in wanted}:
             raise ZeroDivisionError
         return outcomes

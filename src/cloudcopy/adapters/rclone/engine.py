@@ -158,7 +158,7 @@ class RcloneEngine:
                 writable=writable,
                 store=far.store,
                 run_dir=run_dir,
-                backend=await obscured(far.copy.backend, self.binary),
+                backend=obscured(far.copy.backend),
                 flags=copy.flags,
                 lock_fd=lock,
                 feed=ledger.feed,

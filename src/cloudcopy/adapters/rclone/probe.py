@@ -86,7 +86,7 @@ class StoreProbe:
                         writable=False,
                         store=None,
                         run_dir=run_dir,
-                        backend=await obscured(backend, self.binary),
+                        backend=obscured(backend),
                         flags=flags,
                         lock_fd=nothing,
                         feed=ledger.feed,
