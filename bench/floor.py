@@ -91,7 +91,7 @@ class _Bare(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         left, room = int(self.headers["Content-Length"]), memoryview(bytearray(MIB))
         while left:
-            left -= self.rfile.readinto(room[: min(left, MIB)])  # type: ignore[attr-defined]
+            left -= self.rfile.readinto(room[: min(left, MIB)])
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -97,7 +97,7 @@ class End(asyncio.Protocol):
         self._other = accepted
         self.transport: asyncio.Transport
         self.outgoing: Pipe  # what is read here and leaves at the other end
-        self._opening: asyncio.Future[object] | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -112,7 +112,7 @@ class End(asyncio.Protocol):
             self.outgoing.opened(self._other.transport)
             self._other._other = self
         else:
-            self._opening = asyncio.ensure_future(self._open())
+            self._opening = asyncio.create_task(self._open())
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()

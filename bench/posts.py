@@ -12,7 +12,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Final, Self
 
 ACCEPTED: Final = 202
@@ -35,7 +34,7 @@ class Line:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, at: object
     ) -> None:
         self._writer.close()
 

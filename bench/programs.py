@@ -50,7 +50,9 @@ class Program:
                     await process.wait()
             if process.returncode:
                 last = told.decode(errors="replace").strip()[-300:]
-                raise Failed(f"{self.binary.name} {words[0]} ended with {process.returncode}: {last}")
+                raise Failed(
+                    f"{self.binary.name} {words[0]} ended with {process.returncode}: {last}"
+                )
 
 
 def programs() -> list[Peer]:

@@ -63,9 +63,7 @@ class Rounds:
                 with self._place(peer, source) as way:
                     await self._timed(peer, way, number)
 
-    async def _again(
-        self, rounds: int, source: str | None, stack: contextlib.ExitStack
-    ) -> None:
+    async def _again(self, rounds: int, source: str | None, stack: contextlib.ExitStack) -> None:
         """Each peer has copied it all once, by itself, before the first round."""
         ways = {}
         for name, peer in self.peers.items():
@@ -84,9 +82,7 @@ class Rounds:
 
     async def _change(self, source: str | None) -> None:
         self._turn += 1
-        changed = await asyncio.to_thread(
-            change, self.tree, self.work.changed, turn=self._turn
-        )
+        changed = await asyncio.to_thread(change, self.tree, self.work.changed, turn=self._turn)
         for path in changed:
             self._sums[path.relative_to(self.tree).as_posix()] = sum_of(path)
         if source:
@@ -143,9 +139,7 @@ class Rounds:
         return listed[by:] + listed[:by]
 
     def _way(self, local: Path, bucket: str, store: S3) -> Way:
-        return Way(
-            work=self.work, upload=self.row.upload, local=local, store=store, bucket=bucket
-        )
+        return Way(work=self.work, upload=self.row.upload, local=local, store=store, bucket=bucket)
 
     @contextmanager
     def _place(self, peer: Peer, source: str | None) -> Iterator[Way]:
