@@ -40,14 +40,16 @@ def main(words: Sequence[str] | None = None) -> int:
     path = (out or place) / RECORD
     record = Record.load(path)
     record.machine = machine.facts()
-    only = options.plane or options.floor
+    copied = not (options.plane or options.floor)
+    part = options.work or options.peers or options.missing or options.quick
+    whole = copied and not part
     try:
-        if options.floor or not (only or options.quick):
+        if options.floor or whole:
             record.floor = floor.measure()
             record.save(path)
-        if not only:
+        if copied:
             copies(asked, place, record, path)
-        if options.plane or not (only or options.quick):
+        if options.plane or whole:
             for agents in _numbers(options.agents):
                 found = plane.measure(place, int(agents), seconds=options.seconds)
                 record.plane[f"{int(agents)}"] = found
