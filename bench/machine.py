@@ -20,13 +20,17 @@ def now() -> str:
 
 
 def version() -> str:
-    """Of cloudcopy: the commit, and whether anything differs from it."""
-    words = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
+    """Of cloudcopy: the commit that changed its sources last, and whether more is changed."""
+    last = _git("log", "-1", "--format=%h", "--", "src")
+    more = " and changes" if _git("status", "--porcelain", "--", "src") else ""
+    return f"{metadata.version('cloudcopy')} ({last or 'no checkout'}{more})"
+
+
+def _git(*words: str) -> str:
     try:
-        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        told = "no checkout"
-    return f"{metadata.version('cloudcopy')} ({told})"
+        return _told("git", "-C", str(_ROOT), *words)
+    except OSError:
+        return ""
 
 
 def facts() -> dict[str, str]:
@@ -56,5 +60,6 @@ def _cpu() -> str:
 
 
 def _told(*words: str) -> str:
+    """The first line that a program says."""
     told = subprocess.run(words, capture_output=True, text=True, check=False)
-    return (told.stdout or told.stderr).partition("\n")[0].strip()
+    return told.stdout.partition("\n")[0].strip()

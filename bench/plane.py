@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from bench import machine
 from bench.posts import PATH, Line, order
 from bench.rounds import say
 from bench.swarm import KEY
@@ -52,8 +53,16 @@ class Server:
         return (int(words[11]) + int(words[12])) / _TICKS
 
 
-def measure(place: Path, agents: int, *, seconds: float) -> dict[str, Any]:
-    """By what it is, with its unit in the name."""
+def measure(
+    place: Path, agents: int, *, seconds: float, idle_seconds: float = IDLE_SECONDS
+) -> dict[str, str]:
+    """By what it is, with its unit in the name.
+
+    Args:
+        place: For the server's data.
+        seconds: How long orders are poured in.
+        idle_seconds: How long the server is looked at with nothing to do.
+    """
     with ExitStack() as stack:
         server = stack.enter_context(_server(place / f"plane-{agents}"))
         sizes = [PER_PROCESS] * (agents // PER_PROCESS)
@@ -69,16 +78,17 @@ def measure(place: Path, agents: int, *, seconds: float) -> dict[str, Any]:
             swarm.tell("connect")
         instances = [each for swarm in swarms for each in swarm.fact("connected")]
         connected = time.monotonic() - begun
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(min(SETTLE_SECONDS, idle_seconds))
         per_agent = (server.rss() - before) / agents
         cpu = server.cpu()
-        time.sleep(IDLE_SECONDS)
-        idle = (server.cpu() - cpu) / IDLE_SECONDS
+        time.sleep(idle_seconds)
+        idle = (server.cpu() - cpu) / idle_seconds
         say(f"{agents} agents: {ORDERS} orders, one after another")
         answered, arrived = asyncio.run(_ways(server, instances, swarms))
         say(f"{agents} agents: orders for {seconds:g} s")
         poured = _poured(server, instances, seconds)
-        found = {
+        return {
+            "version": machine.version(),
             "memory of the server without agents, MB": f"{before / 1e6:.0f}",
             "memory per idle agent, kB": f"{per_agent / 1e3:.1f}",
             "logins per second": f"{agents / connected:.0f}",
@@ -88,7 +98,6 @@ def measure(place: Path, agents: int, *, seconds: float) -> dict[str, Any]:
             "POSTs accepted per second, 32 at once": f"{poured['rate']:.0f}",
             "their answers, p50 / p99, ms": _ms(poured["p50"], poured["p99"]),
         }
-    return found
 
 
 def _both(seconds: Sequence[float]) -> str:

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(kw_only=True)
@@ -48,7 +47,7 @@ class Record:
     rows: dict[str, Row] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
-    plane: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plane: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "Record":
