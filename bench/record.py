@@ -3,6 +3,11 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
+
+from bench.work import works
+
+_ORDER: Final = list(works(1))
 
 
 @dataclass(kw_only=True)
@@ -32,6 +37,11 @@ class Row:
         return f"{self.work}-{'up' if self.upload else 'down'}"
 
     @property
+    def place(self) -> tuple[int, bool, float]:
+        """Among the others."""
+        return _ORDER.index(self.work), not self.upload, self.rtt
+
+    @property
     def key(self) -> str:
         return f"{self.name}@{self.rtt:g}ms"
 
@@ -59,7 +69,8 @@ class Record:
         return cls(**told)
 
     def save(self, path: Path) -> None:
-        """Whole or not at all."""
+        """Whole or not at all; the rows in the order of `works`, however they were measured."""
+        self.rows = dict(sorted(self.rows.items(), key=lambda each: each[1].place))
         part = path.with_suffix(".part")
         part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
         part.replace(path)

@@ -66,7 +66,7 @@ def test_rows_measured_later_join_those_of_the_file(tmp_path: Path):
     again.save(path)
     found = Record.load(path)
     assert found == Record(rows={first.key: first, further.key: further}, floor={"x": 1.0})
-    assert list(found.rows) == ["small-up@30ms", "small-up@0ms"]
+    assert list(found.rows) == ["small-up@0ms", "small-up@30ms"]  # in the table's order
 
 
 def test_a_page_keeps_the_prose_around_its_figures(tmp_path: Path):
