@@ -81,8 +81,9 @@ class Pipe:
             self._size -= len(data)
             if data:
                 sink.write(data)
-            elif sink.can_write_eof():
-                sink.write_eof()
+            else:
+                with contextlib.suppress(OSError):  # it was reset meanwhile
+                    sink.write_eof()
         if self._size <= IN_FLIGHT // 2:
             with contextlib.suppress(RuntimeError):  # its side has closed
                 self._source.resume_reading()

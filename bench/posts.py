@@ -93,7 +93,7 @@ async def pour(port: int, api_key: str, instances: list[int], seconds: float) ->
     if refused:
         raise RuntimeError(f"{len(refused)} of {len(taken)} orders were refused: {refused[0]}")
     cuts = statistics.quantiles(taken, n=100)
-    return {"rate": len(taken) / took, "p50": cuts[49], "p99": cuts[98]}
+    return {"accepted": len(taken), "rate": len(taken) / took, "p50": cuts[49], "p99": cuts[98]}
 
 
 def main() -> None:

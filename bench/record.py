@@ -21,6 +21,7 @@ class Row:
         failed: Why a peer has no figures, by peer.
         version: Of cloudcopy.
         at: When it was measured: ISO 8601, UTC.
+        load: Of the machine, just before: what others were doing on it.
     """
 
     work: str
@@ -29,6 +30,7 @@ class Row:
     label: str
     version: str
     at: str
+    load: float | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 

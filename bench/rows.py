@@ -45,7 +45,7 @@ class Asked:
                     rtt=rtt,
                     label=str(kind),
                     version=machine.version(),
-                    at=machine.now(),
+                    at="",
                 )
 
 
@@ -91,6 +91,7 @@ class _Measuring:
                 if wanted:
                     await asyncio.to_thread(plant, tree, kind)
                 for row in wanted:
+                    row.at, row.load = machine.now(), machine.load()
                     rounds = Rounds(
                         peers=peers,
                         loader=others[RCLONE_TUNED],

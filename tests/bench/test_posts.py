@@ -30,13 +30,13 @@ async def served(status: int, answers: list[str]) -> asyncio.Server:
 async def test_every_order_is_another_one_and_the_rate_is_of_those_answered():
     answers: list[str] = []
     async with await served(202, answers) as server:
-        found = await pour(server.sockets[0].getsockname()[1], "key", [1, 2], 0.2)
-    assert len(set(answers)) == len(answers) > 32
-    assert found["rate"] == pytest.approx(len(answers) / 0.2, rel=0.5)
+        found = await pour(server.sockets[0].getsockname()[1], "key", [1, 2], 0.5)
+    assert len(set(answers)) == len(answers) == found["accepted"] > 1
+    assert 0 < found["rate"] < len(answers) / 0.5
     assert 0 < found["p50"] <= found["p99"]
 
 
 async def test_a_refusal_is_no_acceptance():
     async with await served(429, []) as server:
         with pytest.raises(RuntimeError, match="orders were refused"):
-            await pour(server.sockets[0].getsockname()[1], "key", [1], 0.05)
+            await pour(server.sockets[0].getsockname()[1], "key", [1], 0.5)

@@ -39,18 +39,20 @@ def test_the_best_peer_is_never_cloudcopy():
 
 def test_the_table_shows_medians_both_ratios_and_gaps():
     one = row(rclone_copy=[8.0, 6.0, 7.0], s5cmd=[2.0, 2.0, 2.0], cloudcopy=[1.0, 1.0, 4.0])
+    one.load = 2.5
     other = row(rclone_copy=[1.0, 1.0, 1.0])
     other.work, other.failed = "large", {"cloudcopy": "failed: no\nroom"}
     lines = table.tables(Record(rows={one.key: one, other.key: other})).splitlines()
     assert lines[0] == "### Round-trip time: 30 ms"
     assert lines[2] == (
-        "| seconds, median | rounds | cloudcopy | rclone copy | s5cmd | cloudcopy / best peer "
-        "| cloudcopy / rclone copy |"
+        "| seconds, median | rounds | load | cloudcopy | rclone copy | s5cmd "
+        "| cloudcopy / best peer | cloudcopy / rclone copy |"
     )
     assert lines[4] == (
-        "| 10 × 10 KiB, up | 3 | 1.00 | 7.00 | **2.00** | 0.50 (0.50–2.00) | 0.14 (0.12–0.57) |"
+        "| 10 × 10 KiB, up | 3 | 2.5 | 1.00 | 7.00 | **2.00** "
+        "| 0.50 (0.50–2.00) | 0.14 (0.12–0.57) |"
     )
-    assert lines[5] == "| 10 × 10 KiB, up | 3 | – | **1.00** | – | – | – |"
+    assert lines[5] == "| 10 × 10 KiB, up | 3 | – | – | **1.00** | – | – | – |"
     assert table.failures(Record(rows={other.key: other})) == (
         "* large-up@30ms, cloudcopy: failed: no room"
     )

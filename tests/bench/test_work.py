@@ -7,7 +7,7 @@ import pytest
 from bench import arrived
 from bench.way import Failed
 from bench.work import Kind, Some, change, plant, sums, works
-from demo.seaweed import seaweed
+from demo.seaweed import S3
 
 
 def test_the_full_works_are_those_of_the_page():
@@ -56,11 +56,11 @@ def test_what_arrived_wrongly_is_told(tmp_path: Path):
         arrived.here(wanted | {"more": (0, "")}, tmp_path)
 
 
-def test_what_is_stored_wrongly_is_told(tmp_path: Path):
+def test_what_is_stored_wrongly_is_told(tmp_path: Path, store: S3):
     (tmp_path / "whole").write_bytes(b"x" * 100)
     (tmp_path / "parts").write_bytes(b"y" * (6 << 20))
     wanted = sums(tmp_path)
-    with seaweed() as store, store.client() as client:
+    with store.client() as client:
         bucket = store.create_bucket("arrived")
 
         def put(name: str, body: bytes) -> None:
