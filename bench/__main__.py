@@ -59,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     finally:
         if out:
+            record.save(path)
             page.write(record, out)
         shutil.rmtree(place, ignore_errors=True)
     print(page.figures(record))

@@ -22,6 +22,7 @@ from bench import machine
 from bench.posts import PATH, Line, order
 from bench.rounds import say
 from bench.swarm import KEY
+from bench.table import NOTHING
 from demo.stack import PROGRAM
 
 PER_PROCESS: Final = 5_000  # agents
@@ -95,12 +96,16 @@ def measure(
             "CPU of the idle server, % of a core": f"{100 * idle:.1f}",
             "POST until its answer, p50 / p99, ms": _both(answered),
             "POST until the agent has the order, p50 / p99, ms": _both(arrived),
+            "orders that reached no agent within a minute": f"{ORDERS - len(arrived)}",
+            "connections lost": f"{sum(swarm.lost() for swarm in swarms)}",
             "POSTs accepted per second, 32 at once": f"{poured['rate']:.0f}",
             "their answers, p50 / p99, ms": _ms(poured["p50"], poured["p99"]),
         }
 
 
 def _both(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:
+        return NOTHING
     cuts = statistics.quantiles(seconds, n=100)
     return _ms(cuts[49], cuts[98])
 
@@ -129,7 +134,7 @@ async def _ways(
             begun[told["id"]] = at
             await asyncio.sleep(PAUSE_SECONDS)
     arrived = await asyncio.to_thread(_arrivals, set(begun), swarms)
-    return answered, [arrived[id] - at for id, at in begun.items()]
+    return answered, [arrived[id] - at for id, at in begun.items() if id in arrived]
 
 
 def _arrivals(wanted: set[str], swarms: Sequence["Swarm"]) -> dict[str, float]:
@@ -139,7 +144,7 @@ def _arrivals(wanted: set[str], swarms: Sequence["Swarm"]) -> dict[str, float]:
         for swarm in swarms:
             found |= swarm.orders()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(wanted - found.keys())} orders reached no agent")
+            break
         time.sleep(0.05)
     return found
 
@@ -205,10 +210,11 @@ class Swarm:
 
     def orders(self) -> dict[str, float]:
         """When each order came, in seconds of the machine's clock."""
-        facts = self.facts()
-        if lost := [fact["lost"] for fact in facts if "lost" in fact]:
-            raise RuntimeError(f"{len(lost)} simulated agents lost their connection: {lost[0]}")
-        return {fact["order"]: fact["at"] for fact in facts if "order" in fact}
+        return {fact["order"]: fact["at"] for fact in self.facts() if "order" in fact}
+
+    def lost(self) -> int:
+        """How many agents lost their connection, for which they do not ask again."""
+        return sum("lost" in fact for fact in self.facts())
 
 
 @contextmanager

@@ -15,6 +15,7 @@ def test_a_few_agents_get_their_orders_and_every_figure_is_there(tmp_path: Path)
     arrived = figures(found["POST until the agent has the order, p50 / p99, ms"])
     assert 0 < answered[0] <= answered[1]
     assert 0 < arrived[0] <= arrived[1]
+    assert found["orders that reached no agent within a minute"] == found["connections lost"] == "0"
     assert float(found["logins per second"]) > 0
     assert list(tmp_path.glob("plane-3/*")) == []
 
