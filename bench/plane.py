@@ -167,19 +167,20 @@ def _server(data_dir: Path) -> Iterator[Server]:
     words = [str(PROGRAM), "server", f"--data-dir={data_dir}", "--listen=127.0.0.1:0", "--rate=0"]
     words += [f"--max-per-{each}={LIVE}" for each in ("account", "connection", "instance")]
     log = data_dir.with_suffix(".log")
-    with log.open("wb") as told:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=told, text=True)
-    try:
-        assert process.stdout is not None
-        key = process.stdout.readline().strip()
-        if not key:
-            raise RuntimeError(f"the server did not start: {log.read_text()[-2_000:]}")
-        ready = next(each for each in log.read_text().splitlines() if "is ready at" in each)
-        yield Server(process.pid, int(ready.rpartition(":")[2]), key)
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(data_dir, ignore_errors=True)
+    with (
+        log.open("wb") as told,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=told, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            key = process.stdout.readline().strip()
+            if not key:
+                raise RuntimeError(f"the server did not start: {log.read_text()[-2_000:]}")
+            ready = next(each for each in log.read_text().splitlines() if "is ready at" in each)
+            yield Server(process.pid, int(ready.rpartition(":")[2]), key)
+        finally:
+            process.kill()  # what it holds is thrown away
+    shutil.rmtree(data_dir, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,18 +221,17 @@ class Swarm:
 @contextmanager
 def _swarm(server: Server, agents: int) -> Iterator[Swarm]:
     words = [sys.executable, "-m", "bench.swarm", f"--port={server.port}", f"--agents={agents}"]
-    place = Path(tempfile.mkstemp(prefix="cloudcopy-swarm-")[1])
-    with place.open("w") as told:
-        process = subprocess.Popen(
+    with (
+        tempfile.NamedTemporaryFile("w", prefix="cloudcopy-swarm-") as told,
+        subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=told,
             env={**os.environ, KEY: server.api_key},
             text=True,
-        )
-    try:
-        yield Swarm(process, place)
-    finally:
-        process.terminate()
-        process.wait()
-        place.unlink()
+        ) as process,
+    ):
+        try:
+            yield Swarm(process, Path(told.name))
+        finally:
+            process.kill()
