@@ -44,7 +44,7 @@ bench: setup $(PEERS)/.locked ## compare with other tools on this machine: docs/
 	@$(BIN)/python -m bench $(ARGS)
 
 soak: setup $(VASTAI)/.locked ## 500 copies under 200 kills and faults, and many more; takes an hour
-	@$(BIN)/pytest -s -m soak tests/journeys $(ARGS)
+	@$(BIN)/pytest -s -m "soak or bench" tests/journeys tests/bench $(ARGS)
 
 up: setup ## run the control plane and an agent here; ARGS="--instance box=/data"
 	@exec $(BIN)/cloudcopy up $(ARGS)

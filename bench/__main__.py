@@ -5,49 +5,34 @@ Prints a table and writes docs/performance.md, .json and .svg. A part alone is m
 """
 
 import argparse
-import asyncio
 import resource
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from bench import floor, machine, page, plane, work
-from bench.cloudcopy_peer import CLOUDCOPY, INSTANCE, Cloudcopy
-from bench.latency import far
-from bench.programs import RCLONE, RCLONE_TUNED, programs
-from bench.record import Record, Row
-from bench.rounds import Rounds, say
-from bench.way import Peer
-from bench.work import Work, plant
-from cloudcopy.sdk import Client
-from demo.seaweed import S3, roomy_directory, seaweed
-from demo.stack import Stack, stack
+from bench.cloudcopy_peer import CLOUDCOPY
+from bench.programs import RCLONE, programs
+from bench.record import Record
+from bench.rounds import say
+from bench.rows import Asked, copies
+from demo.seaweed import roomy_directory
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 RECORD: Final = "performance.json"
 FAR_MS: Final = "0,30,100"
-QUICK: Final = ("one-up", "one-down", "small-up", "small-down", "noop-up")
+QUICK: Final = ("small-up", "small-down", "noop-up")
 QUICK_SCALE: Final = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    works: Mapping[str, tuple[Work, Sequence[bool]]]
-    rtts: Sequence[float]
-    rounds: int
-    peers: Sequence[str]
-    missing: bool
 
 
 def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
+    asked = _asked(options)
     signal.signal(signal.SIGTERM, _interrupt)
     _many_files()
     out: Path | None = options.out or (None if options.quick else DOCS)
@@ -55,14 +40,16 @@ def main(words: Sequence[str] | None = None) -> int:
     path = (out or place) / RECORD
     record = Record.load(path)
     record.machine = machine.facts()
-    only = options.plane or options.floor
+    copied = not (options.plane or options.floor)
+    part = options.work or options.peers or options.missing or options.quick
+    whole = copied and not part
     try:
-        if options.floor or not (only or options.quick):
+        if options.floor or whole:
             record.floor = floor.measure()
             record.save(path)
-        if not only:
-            _copies(_asked(options), place, record, path)
-        if options.plane or not (only or options.quick):
+        if copied:
+            copies(asked, place, record, path)
+        if options.plane or whole:
             for agents in _numbers(options.agents):
                 found = plane.measure(place, int(agents), seconds=options.seconds)
                 record.plane[f"{int(agents)}"] = found
@@ -72,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     finally:
         if out:
+            record.save(path)
             page.write(record, out)
         shutil.rmtree(place, ignore_errors=True)
     print(page.figures(record))
@@ -100,7 +88,7 @@ def _asked(options: argparse.Namespace) -> Asked:
     quick = options.quick
     known = work.works(QUICK_SCALE if quick else options.scale)
     names = options.work.split(",") if options.work else QUICK if quick else list(known)
-    chosen: dict[str, tuple[Work, list[bool]]] = {}
+    chosen: dict[str, tuple[work.Work, list[bool]]] = {}
     for name in names:
         noun, _, direction = name.partition("-")
         if noun not in known or direction not in ("", "up", "down"):
@@ -128,63 +116,6 @@ def _many_files() -> None:
     """10,000 sockets are more than a shell usually allows; children inherit it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _copies(asked: Asked, place: Path, record: Record, path: Path) -> None:
-    root = place / "instance"
-    root.mkdir()
-    with ExitStack() as stacked:
-        near = stacked.enter_context(seaweed())
-        up = stacked.enter_context(stack(place / "cloudcopy", {INSTANCE: root}))
-        ports = {rtt: stacked.enter_context(far(near.port, rtt)) for rtt in asked.rtts}
-        stores = {
-            rtt: replace(near, port=port, endpoint=f"http://127.0.0.1:{port}")
-            for rtt, port in ports.items()
-        }
-        asyncio.run(_rows(asked, up, near, stores, root, record, path))
-
-
-async def _rows(
-    asked: Asked,
-    up: Stack,
-    near: S3,
-    stores: Mapping[float, S3],
-    root: Path,
-    record: Record,
-    path: Path,
-) -> None:
-    others = {peer.name: peer for peer in programs()}
-    async with Client(up.url, up.api_key) as client:
-        peers: dict[str, Peer] = {CLOUDCOPY: Cloudcopy(client, root)}
-        peers |= {name: others[name] for name in asked.peers if name != CLOUDCOPY}
-        for noun, (kind, ways) in asked.works.items():
-            tree = root / noun
-            plant(tree, kind)
-            for upload in ways:
-                for rtt, store in stores.items():
-                    row = Row(
-                        work=noun,
-                        upload=upload,
-                        rtt=rtt,
-                        label=str(kind),
-                        version=machine.version(),
-                        at=machine.now(),
-                    )
-                    if asked.missing and row.key in record.rows:
-                        continue
-                    rounds = Rounds(
-                        peers=peers,
-                        loader=others[RCLONE_TUNED],
-                        root=root,
-                        tree=tree,
-                        near=near,
-                        far=store,
-                        row=row,
-                        work=kind,
-                    )
-                    record.rows[row.key] = await rounds.measure(asked.rounds)
-                    record.save(path)
-            shutil.rmtree(tree)
 
 
 if __name__ == "__main__":

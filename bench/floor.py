@@ -18,6 +18,7 @@ from typing import Final
 
 from bench.latency import far
 from bench.programs import PEERS
+from bench.rounds import say
 from bench.work import MIB
 from demo.seaweed import REGION, seaweed
 
@@ -29,6 +30,7 @@ _PIECE: Final = bytes(MIB)
 
 def measure() -> dict[str, float]:
     """By what it is, with its unit in the name."""
+    say("the machine's floor")
     found = {
         "memory copy, MB/s": _rate(SUMMED, _memory()),
         "SHA-256, one core, MB/s": _rate(SUMMED, lambda: hashlib.sha256(_summed()).digest()),
@@ -91,7 +93,7 @@ class _Bare(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         left, room = int(self.headers["Content-Length"]), memoryview(bytearray(MIB))
         while left:
-            left -= self.rfile.readinto(room[: min(left, MIB)])  # type: ignore[attr-defined]
+            left -= self.rfile.readinto(room[: min(left, MIB)])
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

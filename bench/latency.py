@@ -81,8 +81,9 @@ class Pipe:
             self._size -= len(data)
             if data:
                 sink.write(data)
-            elif sink.can_write_eof():
-                sink.write_eof()
+            else:
+                with contextlib.suppress(OSError):  # it was reset meanwhile
+                    sink.write_eof()
         if self._size <= IN_FLIGHT // 2:
             with contextlib.suppress(RuntimeError):  # its side has closed
                 self._source.resume_reading()
@@ -97,7 +98,7 @@ class End(asyncio.Protocol):
         self._other = accepted
         self.transport: asyncio.Transport
         self.outgoing: Pipe  # what is read here and leaves at the other end
-        self._opening: asyncio.Future[object] | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -112,7 +113,7 @@ class End(asyncio.Protocol):
             self.outgoing.opened(self._other.transport)
             self._other._other = self
         else:
-            self._opening = asyncio.ensure_future(self._open())
+            self._opening = asyncio.create_task(self._open())
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()

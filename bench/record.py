@@ -3,7 +3,11 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
+
+from bench.work import works
+
+_ORDER: Final = list(works(1))
 
 
 @dataclass(kw_only=True)
@@ -17,6 +21,7 @@ class Row:
         failed: Why a peer has no figures, by peer.
         version: Of cloudcopy.
         at: When it was measured: ISO 8601, UTC.
+        load: Of the machine, just before: what others were doing on it.
     """
 
     work: str
@@ -25,12 +30,18 @@ class Row:
     label: str
     version: str
     at: str
+    load: float | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"{self.work}-{'up' if self.upload else 'down'}"
+
+    @property
+    def place(self) -> tuple[int, bool, float]:
+        """Among the others."""
+        return _ORDER.index(self.work), not self.upload, self.rtt
 
     @property
     def key(self) -> str:
@@ -48,7 +59,7 @@ class Record:
     rows: dict[str, Row] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
-    plane: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plane: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "Record":
@@ -60,7 +71,8 @@ class Record:
         return cls(**told)
 
     def save(self, path: Path) -> None:
-        """Whole or not at all."""
+        """Whole or not at all; the rows in the order of `works`, however they were measured."""
+        self.rows = dict(sorted(self.rows.items(), key=lambda each: each[1].place))
         part = path.with_suffix(".part")
         part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
         part.replace(path)

@@ -153,7 +153,7 @@ class Rounds:
         try:
             yield self._way(local, source, self.far)
         finally:
-            shutil.rmtree(local)
+            shutil.rmtree(local, ignore_errors=True)  # when stopped, somebody may still write
 
     @contextmanager
     def _bucket(self) -> Iterator[str]:

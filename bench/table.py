@@ -48,7 +48,14 @@ def tables(record: Record) -> str:
 
 def _of(rows: Sequence[Row]) -> str:
     peers = peers_of(rows)
-    head = ["seconds, median", "rounds", *peers, "cloudcopy / best peer", f"cloudcopy / {RCLONE}"]
+    head = [
+        "seconds, median",
+        "rounds",
+        "load",
+        *peers,
+        "cloudcopy / best peer",
+        f"cloudcopy / {RCLONE}",
+    ]
     return markdown(head, [_cells(row, peers) for row in rows])
 
 
@@ -56,6 +63,7 @@ def _cells(row: Row, peers: Sequence[str]) -> list[str]:
     fastest = best(row)
     counts = {len(some) for some in row.seconds.values()}
     cells = [f"{row.label}, {'up' if row.upload else 'down'}", "–".join(map(str, sorted(counts)))]
+    cells.append(NOTHING if row.load is None else f"{row.load:.1f}")
     for peer in peers:
         some = row.seconds.get(peer)
         text = NOTHING if not some else f"{statistics.median(some):.2f}"

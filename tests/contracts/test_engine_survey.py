@@ -59,8 +59,7 @@ async def sent(counted: Counted) -> Counted:
     end, seen = await counted.copy()
     assert isinstance(end, Done), end
     assert end.result.by_hash == FILES
-    assert seen[Call.PUT] == FILES
-    assert seen[Call.HEAD] <= 1  # of the bucket
+    assert (seen[Call.PUT], seen[Call.HEAD]) == (FILES, 0)
     return counted
 
 
@@ -83,7 +82,7 @@ async def test_what_is_unchanged_costs_nothing_but_listing(sent: Counted):
     end, seen = await sent.copy()
     assert isinstance(end, Done), end
     assert (end.result.copied, end.result.unchanged, end.result.by_hash) == (0, FILES, FILES)
-    assert seen.total() - seen[Call.LIST] <= 1  # of the bucket
+    assert set(seen) == {Call.LIST}
     assert seen[Call.LIST] <= 6  # a bucket's own, and three directories
 
 
@@ -93,8 +92,7 @@ async def test_what_changed_costs_what_it_is(sent: Counted):
     end, seen = await sent.copy()
     assert isinstance(end, Done), end
     assert (end.result.copied, end.result.unchanged, end.result.by_hash) == (5, FILES - 5, FILES)
-    assert seen[Call.PUT] == 5
-    assert seen[Call.HEAD] <= 5 + 1  # of what was sent, and of the bucket
+    assert (seen[Call.PUT], seen[Call.HEAD]) == (5, 5)
     assert set(seen) == {Call.LIST, Call.PUT, Call.HEAD}
     assert seen[Call.LIST] <= 6
 
@@ -177,13 +175,14 @@ async def test_a_file_that_was_written_just_before_it_was_looked_at_is_read(
     assert (end.result.copied, end.result.unchanged) == (1, FILES - 1)
 
 
-async def test_a_file_whose_time_alone_changed_is_compared_by_rclone(sent: Counted):
+async def test_a_file_whose_time_alone_changed_is_compared_by_its_content(sent: Counted):
     later = time.time() - 1000
     os.utime(file(sent.bench, 9), (later, later))
     end, seen = await sent.copy()
     assert isinstance(end, Done), end
     assert (end.result.copied, end.result.unchanged) == (0, FILES)
-    assert (seen[Call.PUT], seen[Call.GET]) == (1, 0)  # it copies the object onto itself
+    onto_itself = 0 if sent.bench.engine.mover is Mover.OBJECTS else 1  # rclone sets the time
+    assert (seen[Call.PUT], seen[Call.GET]) == (onto_itself, 0)
     again, seen = await sent.copy()
     assert (again.result.unchanged, set(seen)) == (FILES, {Call.LIST})
 
