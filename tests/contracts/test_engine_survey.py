@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cloudcopy.domain.ledger import Outcome
+from cloudcopy.domain.movers import Mover
 from cloudcopy.domain.progress import Verified
 from cloudcopy.ports.engine import Broken, Done, End
 from tests.contracts.engines import BUCKET, DOWN, ONE, UP, Bench, bench, engine, s3
