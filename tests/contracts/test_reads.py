@@ -14,8 +14,9 @@ from cloudcopy.domain.machine import AccountId, InstanceId, MachineId
 from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.permissions import Ids
 from cloudcopy.domain.progress import Phase, Progress
-from cloudcopy.domain.transfer import Failed, Started, State, Transfer, step
-from cloudcopy.ports.reads import InstanceSeen, KeySeen, Reads, TransferFilter, TransferSeen
+from cloudcopy.domain.transfer import CancelRequested, Failed, Started, State, Transfer, step
+from cloudcopy.domain.turns import Limits
+from cloudcopy.ports.reads import InstanceSeen, KeySeen, Reads, Sign, TransferFilter, TransferSeen
 from cloudcopy.ports.store import Once, OpenStore
 from tests.contracts.conftest import MINE, NOW, THEIRS, World
 
@@ -145,6 +146,24 @@ async def test_live_transfers_of_a_machine_are_oldest_first(
     async with open_store() as store:
         await store.transfers.save(running, was=first, at=LATER)
     assert transfers(await reads.live(world.machine.id)) == [running, third]
+    assert transfers(await reads.live(world.machine.id, only=[third.id, ended.id])) == [third]
+    assert transfers(await reads.live(world.machine.id, only=[])) == []
+
+
+async def test_the_signs_of_a_machine_are_of_what_its_agent_is_told(
+    open_store: OpenStore, reads: Reads, world: World, theirs: World
+) -> None:
+    first, second, waiting = world.transfer(), world.transfer(), world.transfer()
+    await added(open_store, first, second, waiting, theirs.transfer())
+    async with open_store() as store:
+        await store.transfers.turns(world.account, Limits(account=2, connection=9, instance=9))
+        told = await store.transfers.get(first.id)
+        stopping = step(step(told, Started(LATER)), CancelRequested(LATER))
+        assert await store.transfers.save(stopping, was=told, at=LATER)
+    assert await reads.signs(world.machine.id) == [
+        Sign(first.id, first.attempt, first.fence, "stop", first.bwlimit),
+        Sign(second.id, second.attempt, second.fence, "run", second.bwlimit),
+    ]
 
 
 async def test_connections_are_listed_newest_first_without_those_removed(

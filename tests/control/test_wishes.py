@@ -29,7 +29,7 @@ async def test_a_paused_transfer_is_not_told_to_its_agent_and_stays_live(plane: 
     transfer = await plane.submit()
     await plane.report(transfer, "started")
     asked = await transfers.pause(transfer.id, caller=CALLER, desk=plane.transfers)
-    assert (asked.state, asked.want) == (State.PAUSING, "stop")
+    assert (asked.state, asked.state.want) == (State.PAUSING, "stop")
     (order,) = await reports.desired(plane.machine, reads=plane.reads)
     assert order.want == "stop"
     await plane.report(transfer, "stopped", result=Result(copied=1))

@@ -81,7 +81,7 @@ def test_a_cancel_in_flight_does_not_undo_a_finished_copy():
 
 def test_a_cancel_is_confirmed_by_the_host_only():
     asked = after(Started(T0), CancelRequested(T0))
-    assert (asked.state, asked.want, asked.ended_at) == (State.CANCELLING, "stop", None)
+    assert (asked.state, asked.state.want, asked.ended_at) == (State.CANCELLING, "stop", None)
     assert step(asked, Stopped(T0)).state is State.CANCELLED
 
 
@@ -157,7 +157,7 @@ def test_a_paused_transfer_is_cancelled_at_once_because_nothing_runs():
 
 def test_a_cancel_is_stronger_than_a_pause_that_is_under_way():
     asked = after(Started(T0), PauseRequested(T0), CancelRequested(T0))
-    assert (asked.state, asked.want) == (State.CANCELLING, "stop")
+    assert (asked.state, asked.state.want) == (State.CANCELLING, "stop")
     assert step(asked, Stopped(T0)).state is State.CANCELLED
 
 
@@ -174,7 +174,7 @@ def test_its_agent_is_told_of_a_transfer_that_has_its_turn_and_of_each_that_must
     assert (waiting.told, its_turn.told) == (False, True)
     for wish in (CancelRequested(T0), PauseRequested(T0)):
         stopping = step(waiting, wish)
-        assert (stopping.told, stopping.want) == (True, "stop")
+        assert (stopping.told, stopping.state.want) == (True, "stop")
     assert not step(step(its_turn, PauseRequested(T0)), Stopped(T0)).told
 
 

@@ -122,7 +122,7 @@ async def test_a_copy_works_on_a_stopped_one_and_refuses_a_destroyed_one_in_word
     assert (await plane.newest()).order.instance == id
     await plane.ask("DELETE", f"{INSTANCES}{id}/", {})
     assert [each.want for each in await host.wanted()] == ["stopped"]  # its copy ends first
-    assert (await plane.newest()).want == "stop"
+    assert (await plane.newest()).state.want == "stop"
     await plane.report("stopped")
     assert [each.want for each in await host.wanted()] == ["destroyed"]
     told = await refused(plane, "POST", copy, plane.order(instance_id=str(id)))

@@ -6,7 +6,7 @@ make the agent say it again.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from math import isfinite
@@ -195,14 +195,16 @@ async def note(
             await store.transfers.note(TransferId(told.transfer), told.fence, progress, at=now())
 
 
-async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
-    """Everything the machine's agent should be doing now, oldest first."""
+async def desired(
+    machine: MachineId, *, reads: Reads, only: Collection[TransferId] | None = None
+) -> list[wire.Order]:
+    """Everything the machine's agent should be doing now, oldest first; or what of `only`."""
     return [
         wire.Order(
             transfer=each.id,
             attempt=each.attempt,
             fence=each.fence,
-            want=each.want,
+            want=each.state.want,
             instance=seen.instance_name or seen.instance_label,
             direction=each.order.direction,
             local=each.order.local.value,
@@ -215,7 +217,7 @@ async def desired(machine: MachineId, *, reads: Reads) -> list[wire.Order]:
             bwlimit=each.bwlimit,
             agreed=(agreed.source, agreed.destination) if (agreed := each.order.agreed) else None,
         )
-        for seen in await reads.live(machine)
+        for seen in await reads.live(machine, only=only)
         if (each := seen.transfer).told
     ]
 

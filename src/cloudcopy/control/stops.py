@@ -37,6 +37,6 @@ def moved(was: Transfer, event: Event) -> Transfer:
         IllegalMove: the event cannot happen to it.
     """
     transfer = step(was, event)
-    if was.state is State.QUEUED and not was.admitted and transfer.want == "stop":
+    if was.state is State.QUEUED and not was.admitted and transfer.state.want == "stop":
         return step(transfer, Stopped(event.at))
     return transfer

@@ -57,6 +57,14 @@ class State(StrEnum):
     def final(self) -> bool:
         return self in (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELLED)
 
+    @property
+    def want(self) -> Literal["run", "stop"]:
+        """What the agent should be doing about it while it is told about it."""
+        return "run" if self in (State.QUEUED, State.RUNNING) else "stop"
+
+    def told(self, *, admitted: bool) -> bool:
+        return self in (State.CANCELLING, State.PAUSING) or (admitted and self.want == "run")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
@@ -89,16 +97,9 @@ class Transfer:
     bwlimit: str = ""
 
     @property
-    def want(self) -> Literal["run", "stop"]:
-        """What the agent should be doing about this transfer while it is told about it."""
-        return "run" if self.state in (State.QUEUED, State.RUNNING) else "stop"
-
-    @property
     def told(self) -> bool:
         """Whether its agent should know about it now."""
-        if self.state in (State.CANCELLING, State.PAUSING):
-            return True
-        return self.state in (State.QUEUED, State.RUNNING) and self.admitted
+        return self.state.told(admitted=self.admitted)
 
     def shown_as(self, progress: Progress | None) -> str:
         """The one word people are shown: the state, with the phase in place of ``running``."""

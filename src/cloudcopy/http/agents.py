@@ -27,6 +27,7 @@ from cloudcopy.http.callers import anyone
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.ports.bus import Doorbell
+from cloudcopy.ports.reads import Sign
 from cloudcopy.wire import agent as wire
 
 log = structlog.get_logger()
@@ -122,7 +123,7 @@ class Line:
     shutdown: Shutdown
     hosts: bool = False
     _instances: Sequence[wire.DesiredInstances] = field(default=(), init=False)
-    _told: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
+    _told: set[Sign] = field(default_factory=set, init=False)
     _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _places: dict[tuple[str, int], ledgers.Place] = field(default_factory=dict, init=False)
@@ -180,19 +181,20 @@ class Line:
 
     async def _tell(self, *, full: bool) -> None:
         """Raises Superseded; Unavailable when the database cannot be read now."""
-        if not await machines.is_current(self.machine, self.epoch, reads=self.app.reads):
+        reads, id = self.app.reads, self.machine.id
+        if not await machines.is_current(self.machine, self.epoch, reads=reads):
             raise Superseded
         if full:
-            await machines.heard(self.machine.id, desk=self.app.machines)
-        orders = await reports.desired(self.machine.id, reads=self.app.reads)
-        keys = {(each.transfer, each.attempt, each.want, each.bwlimit): each for each in orders}
-        fresh = orders if full else [keys[key] for key in keys if key not in self._told]
-        if fresh or full:
-            await self._send_orders(fresh, full=full)
+            await machines.heard(id, desk=self.app.machines)
+        signs = await reads.signs(id)
+        fresh = [each.transfer for each in signs if each not in self._told]
+        if fresh or full:  # whole rows are dear: only those are read that say something new
+            only = None if full else fresh
+            await self._send_orders(await reports.desired(id, reads=reads, only=only), full=full)
         if self.hosts:
             await self._tell_instances(full=full)
-        self._told = set(keys)
-        self._fences = {each.transfer: each.fence for each in orders}
+        self._told = set(signs)
+        self._fences = {each.transfer: each.fence for each in signs}
 
     async def _send_orders(self, orders: list[wire.Order], *, full: bool) -> None:
         for start in range(0, max(1, len(orders)), wire.MAX_ORDERS):
@@ -266,12 +268,8 @@ class Line:
                 raise Forbidden(f"{type(message).__name__} is not expected after the login")
 
     async def _ledger(self, chunk: wire.LedgerChunk) -> None:
-        await ledgers.take(
-            chunk,
-            machine=self.machine.id,
-            reads=self.app.reads,
-            open_store=self.app.open_store,
-        )
+        reads, opened = self.app.reads, self.app.open_store
+        await ledgers.take(chunk, machine=self.machine.id, reads=reads, open_store=opened)
         await self.send(
             wire.LedgerAck(transfer=chunk.transfer, attempt=chunk.attempt, number=chunk.number)
         )

@@ -4,10 +4,10 @@ The contract suite is `tests/contracts/test_reads.py`. Ids that belong to anothe
 account are not found. Lists are newest first unless they say otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
@@ -37,6 +37,16 @@ class TransferSeen:
     machine_seen_at: datetime | None
     progress: Progress | None
     instance_name: str | None = None
+
+
+class Sign(NamedTuple):
+    """What makes an agent be told of a transfer anew when it changes."""
+
+    transfer: TransferId
+    attempt: int
+    fence: str
+    want: Literal["run", "stop"]
+    bwlimit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +105,14 @@ class Reads(InstanceReads, Protocol):
         self, account: AccountId, only: TransferFilter
     ) -> Sequence[TransferSeen]: ...
 
-    async def live(self, machine: MachineId) -> Sequence[TransferSeen]:
-        """Every transfer of the machine that has not ended, oldest first."""
+    async def live(
+        self, machine: MachineId, *, only: Collection[TransferId] | None = None
+    ) -> Sequence[TransferSeen]:
+        """Every transfer of the machine that has not ended, oldest first; or those of `only`."""
+        ...
+
+    async def signs(self, machine: MachineId) -> Sequence[Sign]:
+        """Of every transfer that the machine's agent should know about, oldest first."""
         ...
 
     async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:

@@ -1,6 +1,6 @@
 """What people look at, each in one statement; see `ports.reads.Reads`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, bindparam, func, select
@@ -16,7 +16,7 @@ from cloudcopy.domain.keys import Key, KeyId
 from cloudcopy.domain.machine import AccountId, InstanceId, Intended, Machine, MachineId
 from cloudcopy.domain.order import TransferId, Work
 from cloudcopy.domain.transfer import State
-from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, TransferFilter, TransferSeen
+from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, Sign, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Sealed
 
 MAX_HISTORY = 500  # changes of state that one question is answered with
@@ -62,6 +62,16 @@ _KEY = (
     .where(t.keys.c.id == bindparam("id"))
 )
 _ONE_TRANSFER = _TRANSFERS.where(t.transfers.c.id == bindparam("id"))
+_SIGNS = (
+    select(
+        *(
+            t.transfers.c[each]
+            for each in ("id", "attempt", "fence", "state", "admitted", "bwlimit")
+        )
+    )
+    .where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
+    .order_by(t.transfers.c.id)
+)
 _OWN_TRANSFER = _ONE_TRANSFER.where(t.transfers.c.account == bindparam("account"))
 _OWN_INSTANCE = _INSTANCES.where(
     t.instances.c.id == bindparam("id"), t.instances.c.account == bindparam("account")
@@ -103,10 +113,21 @@ class SqlReads(SqlInstanceReads):
         found = await self._all(query.order_by(c.id.desc()).limit(only.limit))
         return [_transfer(row) for row in found]
 
-    async def live(self, machine: MachineId) -> Sequence[TransferSeen]:
+    async def live(
+        self, machine: MachineId, *, only: Collection[TransferId] | None = None
+    ) -> Sequence[TransferSeen]:
         c = t.transfers.c
         query = _TRANSFERS.where(c.machine == machine, c.state.in_(rows.LIVE)).order_by(c.id)
+        if only is not None:
+            query = query.where(c.id.in_(only))
         return [_transfer(row) for row in await self._all(query)]
+
+    async def signs(self, machine: MachineId) -> Sequence[Sign]:
+        return [
+            Sign(TransferId(row["id"]), row["attempt"], row["fence"], state.want, row["bwlimit"])
+            for row in await self._all(_SIGNS, {"machine": machine})
+            if (state := State(row["state"])).told(admitted=row["admitted"])
+        ]
 
     async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:
         c = t.transfer_events.c

@@ -143,7 +143,7 @@ class SqlTransfers:
             )
             .values(**rows.standing(transfer))
         )
-        if transfer.state.final or transfer.want != "run":
+        if transfer.state.final or transfer.state.want != "run":
             # The same order from now on is a new wish: this one will not be carried out.
             saving = saving.values(live_order=None)
         if transfer.attempt != was.attempt:  # the numbers were the other attempt's
