@@ -120,6 +120,8 @@ BAD = [
     packed(row("a", size=2**53)),
     packed(row("a", hash="XYZ")),
     packed(row("a", hash="0" * 130)),
+    packed(row("a", hash=f"{'0' * 32}-")),
+    packed(row("a", hash="00-2")),
     packed(row("a" * 5000)),
     packed(row("a", why="w" * 3000)),
     packed(row("a", code="c" * 100)),
@@ -136,6 +138,12 @@ async def test_a_chunk_that_is_none_is_not_kept_and_nothing_behind_it(plane: Pla
     transfer = await plane.submit()
     await ship(plane, transfer, data, packed(row("z")))
     assert await plane.reads.ledgers(transfer.id) == []
+
+
+async def test_the_hash_of_an_object_in_parts_is_kept(plane: Plane):
+    transfer = await plane.submit()
+    await ship(plane, transfer, packed(row("a", hash=f"{'0a' * 16}-128")))
+    assert await plane.reads.ledgers(transfer.id) == [1]
 
 
 async def test_chunks_that_overlap_leave_a_gap_or_have_no_place_are_not_kept(plane: Plane):
