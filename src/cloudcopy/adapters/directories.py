@@ -1,7 +1,8 @@
 """A process's own directory for what must not outlive it.
 
 Python removes a temporary directory when its block ends, but a process that is killed ends no
-block. Here the next one of the same kind removes what the dead left, and nothing of the living.
+block. Here the next one of the same kind removes what the dead left, ends what still uses it, and
+touches nothing of the living.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from cloudcopy.adapters.sandbox.orphans import end_orphans
 
 _PRIVATE: Final = 0o700
 
@@ -40,6 +43,7 @@ def own_directory(parent: Path) -> Iterator[Path]:
 def _remove_left(parent: Path) -> None:
     for each in parent.iterdir():
         with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(each, wait=False):
+            end_orphans(each)
             shutil.rmtree(each, ignore_errors=True)
 
 

@@ -25,6 +25,7 @@ from cloudcopy.adapters.rclone.origin import DIRECTORY, RcloneOrigins
 from cloudcopy.adapters.rclone.tuner import Tuners
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
+from cloudcopy.adapters.sandbox.orphans import end_orphans
 from cloudcopy.adapters.tunnels import WebTunnels
 from cloudcopy.agent.attempt import Bench
 from cloudcopy.agent.instances import Instances, Roots
@@ -115,7 +116,8 @@ async def run(
 
 async def _engine(settings: AgentSettings, work_dir: Path, experience: Path) -> RcloneEngine:
     tools = settings.tools
-    # Run directories of copies that died with an earlier agent; nothing of ours runs yet.
+    # Of copies that died with an earlier agent; nothing of ours runs yet.
+    await asyncio.to_thread(end_orphans, work_dir)
     for leftover in ("run", "only", DIRECTORY):
         await asyncio.to_thread(shutil.rmtree, work_dir / leftover, ignore_errors=True)
     sandbox = await choose(
