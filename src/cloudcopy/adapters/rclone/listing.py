@@ -234,7 +234,7 @@ async def look(
 async def look_at(
     call: Call, fs: str, paths: Iterable[str], *, hashes: Sequence[str] = (), times: bool = False
 ) -> dict[str, Listed | RcError | None]:
-    """`look` at each of them, `AT_ONCE` at once. What could not be asked is its error. Raises Gone."""
+    """`look` at each of them, `AT_ONCE` at once; what could not be is an error. Raises Gone."""
     turns = asyncio.Semaphore(AT_ONCE)
     found: dict[str, Listed | RcError | None] = {}
 
