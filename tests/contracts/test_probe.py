@@ -416,3 +416,6 @@ async def test_the_md5_of_an_object_in_parts_is_looked_at(bench: Bench):
         assert (found.count, found.recheck) == (0, Recheck(files=1, hashed=1))
         lie = await bench.look([replace(few[0], hash="0" * 32)], up=up)
         assert lie.count == 1
+        # The tag of all its parts is no MD5, so nothing is wrong with it.
+        tag = await bench.look([replace(few[0], hash=f"{'0' * 32}-2")], up=up)
+        assert (tag.count, tag.recheck) == (0, Recheck(files=1, hashed=0))

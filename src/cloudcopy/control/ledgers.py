@@ -5,6 +5,7 @@ kept, and so is all that follows it: its agent would otherwise say it for ever. 
 worth without its ledger is decided when the end is told (`control.rechecks`).
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +32,8 @@ MAX_WHY: Final = 2_000
 MAX_CODE: Final = 80
 MAX_HASH: Final = 128  # hex digits: SHA-512
 MAX_SIZE: Final = 2**53 - 1  # what canonical JSON can write exactly
-_HEX: Final = frozenset("0123456789abcdef")
+# Hex digits; the tag of an object in parts has their number behind it.
+_HASH: Final = re.compile(r"[0-9a-f]*(-[0-9]{1,5})?", re.ASCII)
 
 
 class NoLedger(NotFound):
@@ -121,7 +123,7 @@ def _checked(chunk: wire.LedgerChunk, last: str) -> int:
             or len(row.code) > MAX_CODE
             or len(row.hash) > MAX_HASH
             or not -1 <= row.size <= MAX_SIZE
-            or not _HEX.issuperset(row.hash)
+            or not _HASH.fullmatch(row.hash)
         ):
             raise ledger.BadChunk("a row of the ledger is out of bounds")
     return len(found)
