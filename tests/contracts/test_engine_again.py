@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.progress import Phase, Progress, Verified
 from cloudcopy.ports.engine import Broken, Done, Halted, Partial
@@ -110,7 +112,11 @@ async def test_the_numbers_say_what_was_found_and_what_is_in_flight(bench: Bench
 async def test_an_agent_that_cannot_write_its_own_files_says_so(bench: Bench):
     bench.write("data/a.txt")
     bench.ledger.symlink_to(bench.root / "no/such/directory")
-    end = await bench.copy(UP, "data", "run")
+    with capture_logs() as logs:
+        end = await bench.copy(UP, "data", "run")
     assert isinstance(end, Broken), end
     assert "the agent could not write its own files" in end.reason
+    (told,) = [each for each in logs if each["event"] == "own files failed"]
+    assert (told["log_level"], told["kind"]) == ("warning", "FileNotFoundError")
+    assert str(bench.ledger) in told["error"]
     assert not bench.ledger.is_symlink()

@@ -75,6 +75,12 @@ async def test_chunks_are_kept_in_their_order_and_read_one_by_one(plane: Plane):
     assert await read(plane, transfer) == ["a", "b", "c", "d"]
 
 
+async def test_the_tag_of_an_object_in_parts_is_a_hash(plane: Plane):
+    transfer = await plane.submit()
+    await ship(plane, transfer, packed(row("a", hash=f"{'0a' * 16}-12")))
+    assert await read(plane, transfer) == ["a"]
+
+
 async def test_a_chunk_that_comes_again_changes_nothing(plane: Plane):
     transfer = await plane.submit()
     await ship(plane, transfer, packed(row("a")), packed(row("b")))
@@ -119,6 +125,8 @@ BAD = [
     packed(row("a", size=-2)),
     packed(row("a", size=2**53)),
     packed(row("a", hash="XYZ")),
+    packed(row("a", hash="ab-")),
+    packed(row("a", hash="ab-1-2")),
     packed(row("a", hash="0" * 130)),
     packed(row("a", hash=f"{'0' * 32}-")),
     packed(row("a", hash="00-2")),

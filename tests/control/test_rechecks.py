@@ -14,7 +14,7 @@ from cloudcopy.domain.errors import StoreUnreachable, Unavailable
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.merkle import EMPTY, Tree
-from cloudcopy.domain.order import Direction, Scope, Work
+from cloudcopy.domain.order import Direction, Scope, TransferId, Work
 from cloudcopy.domain.paths import RemotePath
 from cloudcopy.domain.progress import Digests, ErrorGroup, Recheck, Result
 from cloudcopy.domain.transfer import Failed, Retried, Transfer
@@ -36,11 +36,18 @@ class Looking:
     reads_rows: bool = True
     claims: list[Claim] = field(default_factory=list)
     rows: list[FileRow] = field(default_factory=list)
+    expected: list[Claim] = field(default_factory=list)
 
     async def check(self, backend: Backend, root: RemotePath) -> None: ...
 
     async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
         return 0
+
+    def expect(self, claim: Claim) -> None:
+        self.expected.append(claim)
+
+    def dismiss(self, attempt: str) -> None:
+        raise NotImplementedError
 
     async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:
         self.claims.append(claim)
@@ -314,3 +321,33 @@ async def test_a_store_on_the_host_is_the_hosts_word_and_says_so(
     told = await before(plane, desk, said(await shipped(plane, connection=local.id)))
     assert (told.kind, told.result.recheck.why_not) == ("succeeded", rechecks.ON_HOST)
     assert (told.result.digests.leaves, probe.claims) == (3, [])
+
+
+async def test_a_look_that_is_expected_is_the_one_that_comes(
+    plane: Plane, desk: rechecks.Desk, probe: Looking
+):
+    transfer = await shipped(plane)
+    await rechecks.expect(transfer.id, fence=transfer.fence, machine=plane.machine, desk=desk)
+    await before(plane, desk, said(transfer))
+    (expected,), (looked,) = probe.expected, probe.claims
+    assert replace(expected, hash="md5") == looked
+    assert looked.attempt
+
+
+async def test_no_look_is_expected_where_none_will_come(
+    plane: Plane, desk: rechecks.Desk, probe: Looking
+):
+    dry = Flags.parse(["--dry-run"])
+    for changes in ({"work": Work.PLAN}, {"work": Work.CHECK}, {"flags": dry}):
+        order = await shipped(plane, **changes)
+        await rechecks.expect(order.id, fence=order.fence, machine=plane.machine, desk=desk)
+    transfer = await shipped(plane)
+    for id, fence, machine in (
+        (transfer.id, "stale", plane.machine),
+        (transfer.id, transfer.fence, 99),
+        (TransferId("t_unknown"), transfer.fence, plane.machine),
+    ):
+        await rechecks.expect(id, fence=fence, machine=machine, desk=desk)
+    await move(plane, transfer, Failed(plane.time, "x"))
+    await rechecks.expect(transfer.id, fence=transfer.fence, machine=plane.machine, desk=desk)
+    assert probe.expected == []

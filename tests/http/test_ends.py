@@ -13,7 +13,7 @@ from cloudcopy.domain.connection import Backend
 from cloudcopy.domain.errors import StoreUnreachable
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.paths import RemotePath
-from cloudcopy.domain.progress import Recheck, Result
+from cloudcopy.domain.progress import Phase, Progress, Recheck, Result
 from cloudcopy.ports.engine import Claim, Finding
 from cloudcopy.wire import agent as wire
 from tests.http.conftest import Plane
@@ -29,11 +29,19 @@ class Looking:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: list[Exception] = field(default_factory=list)
     times: int = 0
+    expected: list[Claim] = field(default_factory=list)
+    dismissed: list[str] = field(default_factory=list)
 
     async def check(self, backend: Backend, root: RemotePath) -> None: ...
 
     async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
         return 0
+
+    def expect(self, claim: Claim) -> None:
+        self.expected.append(claim)
+
+    def dismiss(self, attempt: str) -> None:
+        self.dismissed.append(attempt)
 
     async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:
         self.times += 1
@@ -243,3 +251,26 @@ async def test_a_sweep_that_cannot_be_tried_does_not_keep_a_transfer_from_its_en
         await hear_kind(socket, wire.Ack)
     state = (await plane.ask("GET", f"/v1/transfers/{made['id']}")).json()["state"]
     assert state == "failed"
+
+
+async def test_a_look_is_expected_when_a_copy_starts_and_when_it_verifies_and_then_dismissed(
+    plane: Plane, probe: Looking, address: str
+):
+    await plane.submitted()
+    async with logged_in(plane, address) as socket:
+        (order,) = (await hear_kind(socket, wire.Desired)).orders
+        await socket.send(success(plane, order, kind="started", result=None, chunks=0))
+        await hear_kind(socket, wire.Ack)
+        for phase in (Phase.TRANSFERRING, Phase.VERIFYING, Phase.VERIFYING):
+            told = wire.ProgressNow(
+                transfer=order.transfer,
+                attempt=order.attempt,
+                fence=order.fence,
+                progress=Progress(phase=phase),
+            )
+            await socket.send(wire.pack(told))
+        await socket.send(success(plane, order, kind="failed", reason="x", chunks=0))
+        await hear_kind(socket, wire.Ack)
+    named = {claim.attempt for claim in probe.expected}
+    assert len(probe.expected) == 2
+    assert named == {f"{order.transfer} {order.fence}"} == set(probe.dismissed)

@@ -77,6 +77,7 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
     async with AsyncExitStack() as stack:
         looks = await asyncio.to_thread(stack.enter_context, own_directory(data_dir / "looks"))
         probe = StoreProbe(sandbox, await find(tools.rclone), looks)
+        stack.push_async_callback(probe.close)
         database = await stack.enter_async_context(open_database(data_dir / "cloudcopy.db"))
         opened, reads = partial(open_store, database), SqlReads(database)
 

@@ -152,6 +152,53 @@ class _Told:
                 yield row
 
 
+async def expect(transfer: TransferId, *, fence: str, machine: MachineId, desk: Desk) -> None:
+    """Get ready for the look that will follow on the end of that attempt, if one will.
+
+    Never raises for what is unknown, stale, or cannot be opened now: then it takes its time.
+    """
+    try:
+        found = (await desk.reads.transfer(transfer, account=None)).transfer
+        if (found.machine, found.fence) != (machine, fence) or not ledgers.open_ended(found):
+            return
+        if found.order.work is not Work.TRANSFER or found.order.flags.dry_run:
+            return
+        claim = await _claim(found, "", desk)
+    except CloudCopyError as error:
+        log.info("look not prepared", transfer=transfer, reason=str(error))
+        return
+    if isinstance(claim, Claim):
+        desk.probe.expect(claim)
+
+
+async def _claim(transfer: Transfer, hash: str, desk: Desk) -> Claim | str:
+    """What is looked at; why nothing is where that cannot be."""
+    used = transfer.order.connection
+    seen = await desk.reads.connection(used, account=transfer.account)
+    if seen.cloud_type == INSTANCE:
+        return ON_MACHINE
+    connection, backend = await connections.opened(
+        used, account=transfer.account, reads=desk.reads, vault=desk.vault
+    )
+    if backend.type == "local":
+        return ON_HOST
+    return Claim(
+        backend=backend,
+        place=connection.place(transfer.order.remote),
+        direction=transfer.order.direction,
+        flags=transfer.order.flags,
+        since=transfer.started_at or transfer.created_at,
+        hash=hash,
+        whole=transfer.scope is Scope.ALL,
+        attempt=named(transfer.id, transfer.fence),
+    )
+
+
+def named(transfer: str, fence: str) -> str:
+    """The attempt, in a claim."""
+    return f"{transfer} {fence}"
+
+
 async def _look(transfer: Transfer, report: Report, told: _Told, desk: Desk) -> Finding:
     """Raises Unavailable while there are tries left."""
     upload = transfer.order.direction is Direction.TO_CLOUD
@@ -159,24 +206,9 @@ async def _look(transfer: Transfer, report: Report, told: _Told, desk: Desk) -> 
         return Finding(Recheck())  # nothing was said to be there
     attempt = (report.transfer, report.attempt)
     try:
-        used = transfer.order.connection
-        seen = await desk.reads.connection(used, account=transfer.account)
-        if seen.cloud_type == INSTANCE:
-            return Finding(Recheck(why_not=ON_MACHINE))
-        connection, backend = await connections.opened(
-            used, account=transfer.account, reads=desk.reads, vault=desk.vault
-        )
-        if backend.type == "local":
-            return Finding(Recheck(why_not=ON_HOST))
-        claim = Claim(
-            backend=backend,
-            place=connection.place(transfer.order.remote),
-            direction=transfer.order.direction,
-            flags=transfer.order.flags,
-            since=transfer.started_at or transfer.created_at,
-            hash=report.result.hash if report.result else "",
-            whole=transfer.scope is Scope.ALL,
-        )
+        claim = await _claim(transfer, report.result.hash if report.result else "", desk)
+        if not isinstance(claim, Claim):
+            return Finding(Recheck(why_not=claim))
         async with desk.turn:
             finding = await desk.probe.recheck(claim, aiter(told))
     except CloudCopyError as error:

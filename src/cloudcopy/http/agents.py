@@ -19,11 +19,11 @@ import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from cloudcopy.control import hosting, ledgers, machines, rechecks, reports, sweeps
+from cloudcopy.control import hosting, ledgers, machines, reports
 from cloudcopy.domain.errors import CloudCopyError, Forbidden, Rejected, Unavailable, first
 from cloudcopy.domain.machine import Machine
-from cloudcopy.domain.order import TransferId
 from cloudcopy.http.callers import anyone
+from cloudcopy.http.ends import Ends
 from cloudcopy.http.services import Services, socket_services
 from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.ports.bus import Doorbell
@@ -37,7 +37,6 @@ PATH: Final = "/v1/agent"
 ROUND_SECONDS: Final = 20.0  # between full rounds, give or take a quarter so that agents spread
 LOGIN_SECONDS: Final = 10.0
 AT_ONCE: Final = 32  # messages of one agent in hand, besides reports
-MAX_ENDING: Final = 256  # reports of one agent in hand; more are left for their repetition
 KEEP_EVERY: Final = timedelta(seconds=5)  # how often a copy's numbers are stored
 REFUSED: Final = 4403  # private close codes are 4000 to 4999 (RFC 6455)
 SUPERSEDED: Final = 4409
@@ -127,11 +126,14 @@ class Line:
     _fences: dict[str, str] = field(default_factory=dict, init=False)
     _kept_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _places: dict[tuple[str, int], ledgers.Place] = field(default_factory=dict, init=False)
-    _reporting: set[tuple[str, int, str, str]] = field(default_factory=set, init=False)
+    _ends: Ends = field(init=False)
     _hands: asyncio.Semaphore = field(
         default_factory=partial(asyncio.Semaphore, AT_ONCE), init=False
     )
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._ends = Ends(self.app, self.machine.id, self.send)
 
     async def serve(self, bell: Doorbell) -> None:
         """Until the agent goes, a newer socket takes over, or the server closes."""
@@ -236,7 +238,7 @@ class Line:
     async def _act(self, message: wire.FromAgent) -> None:
         match message:
             case wire.Report():
-                await self._report_once(message)
+                await self._report(message)
             case wire.LedgerChunk():
                 await self._ledger(message)
             case wire.NeedNames():
@@ -291,49 +293,16 @@ class Line:
             told, machine=self.machine.id, open_store=self.app.open_store, now=self.app.now
         )
 
-    async def _report_once(self, report: wire.Report) -> None:
-        """A report that is repeated while it is looked into has its answer on the way."""
-        key = (report.transfer, report.attempt, report.fence, report.kind)
-        if key in self._reporting or len(self._reporting) >= MAX_ENDING:
-            return
-        self._reporting.add(key)
-        try:
-            await self._report(report)
-        finally:
-            self._reporting.discard(key)
-
     async def _report(self, report: wire.Report) -> None:
-        app = self.app
-        await sweeps.before(
-            report,
-            reads=app.reads,
-            vault=app.vault,
-            probe=app.probe,
-        )
-        looking = rechecks.Desk(
-            app.open_store, app.reads, app.vault, app.probe, app.rechecking, app.misses
-        )
-        seen = await rechecks.before(report, machine=self.machine.id, desk=looking)
-        ended = await reports.apply(
-            seen,
-            machine=self.machine.id,
-            open_store=app.open_store,
-            bus=app.bus,
-            now=app.now,
-            limits=app.transfers.limits,
-        )
-        if report.kind != "started":
-            transfer = TransferId(report.transfer)
-            app.relays.end(transfer, report.fence, target=self.machine.id)
+        ended = await self._ends.report(report)
         if ended is not None:
             self._kept_at.pop(ended.id, None)
             self._fences.pop(ended.id, None)
-        ack = wire.Ack(transfer=report.transfer, attempt=report.attempt, kind=report.kind)
-        await self.send(ack)
 
     async def _progress(self, told: wire.ProgressNow) -> None:
         if self._fences.get(told.transfer) != told.fence:
             return  # of an attempt that this machine does not have
+        await self._ends.near(told)
         last = self._kept_at.get(told.transfer)
         keep = last is None or self.app.now() - last >= KEEP_EVERY
         if keep:

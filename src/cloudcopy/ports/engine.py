@@ -141,6 +141,8 @@ class Claim:
         hash: The kind of hash in the rows; empty for none.
         whole: The rows are meant to be all of the source; not so where an attempt was about
             the failed files of an earlier one only.
+        attempt: Which one it is, among all that may be looked at; empty where nothing was
+            expected of it.
     """
 
     backend: Backend
@@ -150,6 +152,7 @@ class Claim:
     since: datetime
     hash: str
     whole: bool = True
+    attempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,15 @@ class Probe(Protocol):
         Returns:
             How many were aborted.
         """
+        ...
+
+    def expect(self, claim: Claim) -> None:
+        """A `recheck` of that attempt will come soon: get ready for it, at most. Nothing is asked
+        of the store."""
+        ...
+
+    def dismiss(self, attempt: str) -> None:
+        """It will not come."""
         ...
 
     async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:

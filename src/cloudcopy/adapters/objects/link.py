@@ -21,9 +21,13 @@ class Link:
     """Attributes:
     unsupported: Why rclone must do this copy, once the program has told so. Until then it has
         changed nothing.
+
+    Args:
+        first: What the program is told before the first call.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, first: bytes = b"") -> None:
+        self._first = first
         self.unsupported = ""
         self._connection = connection
         self._numbers = count(1)
@@ -35,6 +39,7 @@ class Link:
         reader, self._writer = await asyncio.open_unix_connection(
             sock=self._connection, limit=_LIMIT
         )
+        self._writer.write(self._first)  # the program reads it before anything else
         self._reading = asyncio.create_task(self._read(reader))
         return self
 

@@ -1,7 +1,6 @@
 """One `objects.child` for one copy: started confined, listened to, ended."""
 
 import asyncio
-import importlib.util
 import os
 import socket
 import sys
@@ -12,7 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from cloudcopy.adapters.objects.child import main as program
+import obstore
+
+from cloudcopy.adapters.objects.bundle import START, bundled
 from cloudcopy.adapters.objects.link import Link
 from cloudcopy.adapters.rclone.flags import PATIENT
 from cloudcopy.adapters.rclone.process import Daemon, Log, answering
@@ -23,19 +24,6 @@ from cloudcopy.domain.flags import Flags
 
 _TOLD: Final = ("--transfers", "--bwlimit")
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-_START: Final = """\
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-for name, place in {places!r}.items():
-    spec = spec_from_file_location(
-        name, place + "/__init__.py", submodule_search_locations=[place]
-    )
-    sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
-from {program} import main
-main()
-"""
-_PACKAGES: Final = ("cloudcopy", "obstore")
 
 
 @asynccontextmanager
@@ -56,6 +44,7 @@ async def objects_daemon(
     Raises:
         Gone: it ended before it answered; why is in its log.
     """
+    modules = await asyncio.to_thread(bundled)
     log = Log(feed)
     seen: list[Inside] = []
 
@@ -87,7 +76,7 @@ async def objects_daemon(
             theirs.close()
             os.close(log.writer)
         ours.setblocking(False)
-        async with Link(ours) as link:
+        async with Link(ours, first=modules) as link:
             running = Daemon(
                 link,
                 seen[0],
@@ -114,26 +103,13 @@ def _interpreter() -> Path:
 
 def _interpreted() -> list[str]:
     """The interpreter's arguments: nothing of the agent's environment, of a user's directories
-    or of what `site` would find; only the packages that are named, by their places: what lies
-    beside them is not shown."""
-    places = dict(zip(_PACKAGES, map(str, _packages()), strict=True))
-    return ["-I", "-S", "-B", "-c", _START.format(places=places, program=program.__name__)]
-
-
-@cache
-def _packages() -> tuple[Path, ...]:
-    found = []
-    for name in _PACKAGES:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None  # noqa: S101 - both are imported
-        assert spec.origin is not None  # noqa: S101
-        found.append(Path(spec.origin).resolve().parent)
-    return tuple(found)
+    or of what `site` would find."""
+    return ["-I", "-S", "-B", "-c", START]
 
 
 @cache
 def _libraries() -> Sequence[Path]:
-    """What the interpreter reads: itself, its library, the system's, and two packages."""
+    """What the interpreter reads: itself, its library, the system's, and obstore."""
     shared = Path(str(sysconfig.get_config_var("LIBDIR"))) / str(
         sysconfig.get_config_var("INSTSONAME")
     )
@@ -143,7 +119,7 @@ def _libraries() -> Sequence[Path]:
         Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix})),
         Path(sysconfig.get_path("platstdlib", vars={"platbase": sys.base_prefix})),
         shared,
-        *_packages(),
+        Path(str(obstore.__file__)).resolve().parent,
     ]
     wanted: list[Path] = []
     for each in own:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from cloudcopy.adapters.objects.process import objects_daemon
 from cloudcopy.adapters.rclone.between import FarSide, check_apart, elsewhere, neighbour
 from cloudcopy.adapters.rclone.ending import refused
@@ -40,6 +42,8 @@ from cloudcopy.domain.paths import InstancePath
 from cloudcopy.domain.progress import ErrorGroup, Phase, Progress, Result
 from cloudcopy.ports.clock import Stop
 from cloudcopy.ports.engine import Broken, Copy, Elsewhere, End, Halted, Neighbour
+
+log = structlog.get_logger()
 
 PROGRESS_SECONDS: Final = 1.0  # lossy, latest value only: more often shows nothing more
 _PRIVATE: Final = 0o700
@@ -222,7 +226,8 @@ async def _ended(work: asyncio.Task[End], run: Run) -> End:
         return replace(end, result=replace(end.result, interrupted=True))
     except RcError as error:
         return await run.broken(reason(str(error)))
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError) as error:
+        _log_disk(error, run)
         await asyncio.to_thread(run.copy.ledger.unlink, missing_ok=True)  # cut short
         return refused(_OWN_DISK)
 
@@ -230,10 +235,21 @@ async def _ended(work: asyncio.Task[End], run: Run) -> End:
 async def _halted(run: Run) -> Halted:
     try:
         done = await run.unfinished(None)
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError) as error:
+        _log_disk(error, run)
         await asyncio.to_thread(run.copy.ledger.unlink, missing_ok=True)
         done = Result(notes=(str(_OWN_DISK),))
     return Halted(replace(done, interrupted=run.copy.resumed or run.rc.killed))
+
+
+def _log_disk(error: sqlite3.Error | OSError, run: Run) -> None:
+    # Their texts name files of ours and system errors; no credential is in either.
+    log.warning(
+        "own files failed",
+        transfer=run.copy.transfer,
+        kind=type(error).__name__,
+        error=str(error),
+    )
 
 
 def _said(end: End, mover: Mover) -> End:

@@ -45,6 +45,7 @@ class Call(Protocol):
 
 
 Chosen = Callable[[str], bool | Awaitable[bool]]
+Splits = Callable[[str], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ async def walk(
     server_times: bool = False,
     below: str = "",
     unlisted: Callable[["Unlisted"], object] | None = None,
+    splits: Splits | None = None,
 ) -> AsyncIterator[Sequence[Listed]]:
     """The files below `fs`, breadth first, one directory in each batch, in no order.
 
@@ -136,6 +138,7 @@ async def walk(
         server_times: The times when the store received the files, which S3 lists for nothing,
             instead of the files' own, which cost one request each there.
         below: The directory to begin at; paths stay relative to `fs`.
+        splits: Of a directory, sorted names in it where stretches may begin; not for rclone.
         unlisted: Told of each directory that could not be listed; then the walk goes on.
 
     Raises:
@@ -153,7 +156,8 @@ async def walk(
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.add(asyncio.create_task(_directory(call, fs, waiting.popleft(), asked)))
+                name = waiting.popleft()
+                running.add(asyncio.create_task(_directory(call, fs, name, asked, splits)))
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 try:
@@ -175,8 +179,11 @@ async def walk(
 
 
 async def _directory(
-    call: Call, fs: str, directory: str, asked: dict[str, Any]
+    call: Call, fs: str, directory: str, asked: dict[str, Any], splits: Splits | None
 ) -> tuple[list[Listed], list[str]]:
+    known = await splits(directory) if splits else ()
+    if known:
+        asked = {**asked, "splits": list(known)}
     try:
         found = await call("operations/list", fs=fs, remote=directory, **asked)
     except RcError as error:
@@ -227,7 +234,7 @@ async def look(
 async def look_at(
     call: Call, fs: str, paths: Iterable[str], *, hashes: Sequence[str] = (), times: bool = False
 ) -> dict[str, Listed | RcError | None]:
-    """`look` at each of them, `AT_ONCE` at once; what could not be asked is its error."""
+    """`look` at each of them, `AT_ONCE` at once; what could not be is an error. Raises Gone."""
     turns = asyncio.Semaphore(AT_ONCE)
     found: dict[str, Listed | RcError | None] = {}
 
@@ -238,9 +245,12 @@ async def look_at(
             except RcError as error:
                 found[path] = error
 
-    async with asyncio.TaskGroup() as group:
-        for path in paths:
-            group.create_task(one(path))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for path in paths:
+                group.create_task(one(path))
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
     return found
 
 
@@ -268,10 +278,10 @@ _NO_AGE: Final = 2**63 - 1
 
 async def side(call: Call, fs: str) -> Side:
     """Raises RcError where the store could not be opened."""
-    info = await call("operations/fsinfo", fs=fs)
+    told = (call("operations/fsinfo", fs=fs), call("options/get", blocks="filter"))
+    info, options = await asyncio.gather(*told)
     features, precision = info.get("Features") or {}, int(info.get("Precision") or 1)
-    filters = (await call("options/get", blocks="filter"))["filter"]
-    aged = any(int(filters[each]) != _NO_AGE for each in ("MinAge", "MaxAge"))
+    aged = any(int(options["filter"][each]) != _NO_AGE for each in ("MinAge", "MaxAge"))
     return Side(
         hashes=tuple(str(each) for each in info.get("Hashes") or ()),
         precision=None if precision >= _NO_TIMES else precision,

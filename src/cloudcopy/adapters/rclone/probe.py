@@ -4,33 +4,36 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.objects.process import objects_daemon
+from cloudcopy.adapters.rclone.book import Book, told
 from cloudcopy.adapters.rclone.flags import IMPATIENT, PATIENT
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.process import Daemon, daemon
+from cloudcopy.adapters.rclone.process import daemon
 from cloudcopy.adapters.rclone.rc import Gone, RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.recheck import ON_HOST, compare, filters
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets, obscured
+from cloudcopy.adapters.rclone.standby import Eyes, Held, Opening, Standby, last_words
 from cloudcopy.adapters.sandbox.beneath import open_source
 from cloudcopy.adapters.sandbox.cell import Sandbox
 from cloudcopy.adapters.uploads import abort
 from cloudcopy.domain.connection import Backend
-from cloudcopy.domain.errors import StoreUnreachable
+from cloudcopy.domain.errors import StoreUnreachable, Unavailable
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow
+from cloudcopy.domain.movers import Mover, chosen
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.domain.progress import Recheck
 from cloudcopy.ports.engine import Claim, Finding
 
-AT_ONCE: Final = 4  # each is an rclone of its own
+AT_ONCE: Final = 4  # tests of connections; each is an rclone of its own
 PROBE_SECONDS: Final = 20.0  # a healthy store lists its top in well under one
-_NO_FLAGS: Final = Flags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,64 +48,138 @@ class StoreProbe:
     binary: Path
     work_dir: Path
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    standby: Standby = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "standby", Standby(self._opened))
+
+    async def close(self) -> None:
+        """Wait until every mover that was started here has ended."""
+        await self.standby.close()
 
     async def check(self, backend: Backend, root: RemotePath) -> None:
+        opening = Opening(backend, Flags(), Mover.RCLONE)
+        options = {"noModTime": True, "noMimeType": True}
         try:
             async with (
                 self.turns,
                 asyncio.timeout(PROBE_SECONDS),
-                self._rclone(backend, patience=IMPATIENT) as (started, _),
+                self._opened(opening, patience=IMPATIENT) as eyes,
             ):
-                options = {"noModTime": True, "noMimeType": True}
-                await started.call("operations/list", fs=cloud(None, root), remote="", opt=options)
+                await eyes.call("operations/list", fs=cloud(None, root), remote="", opt=options)
         except TimeoutError:
             raise _unreachable("timeout", backend) from None
+        except (RcError, Gone) as error:
+            raise _unreachable(str(error), backend) from None
+
+    def expect(self, claim: Claim) -> None:
+        if claim.backend.type != "local":
+            self.standby.expect(claim.attempt, _opening(claim))
+
+    def dismiss(self, attempt: str) -> None:
+        self.standby.dismiss(attempt)
 
     async def recheck(self, claim: Claim, rows: AsyncIterator[FileRow]) -> Finding:
         if claim.backend.type == "local":
             return Finding(Recheck(why_not=ON_HOST))
-        flags = filters(claim)
-        async with self._rclone(claim.backend, flags=flags) as (started, scratch):
-            return await compare(started.call, claim, rows, scratch)
+        opening = _opening(claim)
+        held = self.standby.take(claim.attempt, opening)
+        try:
+            with tempfile.TemporaryDirectory(dir=self.work_dir) as scratch:
+                async with told(rows, Path(scratch)) as book:
+                    try:
+                        return await _seen(held, claim, book)
+                    except _Unable:
+                        held.leave()
+                        await book.forget()
+                    held = self.standby.take("", replace(opening, mover=Mover.RCLONE))
+                    try:
+                        return await _seen(held, claim, book)
+                    except _Unable as error:
+                        raise _unreachable(str(error), claim.backend) from None
+        finally:
+            held.leave()
 
     @asynccontextmanager
-    async def _rclone(
-        self, backend: Backend, *, flags: Flags = _NO_FLAGS, patience: tuple[str, ...] = PATIENT
-    ) -> AsyncIterator[tuple[Daemon, Path]]:
-        """A confined rclone for the store, and a private directory.
+    async def _opened(
+        self, opening: Opening, *, patience: tuple[str, ...] = PATIENT
+    ) -> AsyncIterator[Eyes]:
+        """A confined mover that is shown the store.
 
         Raises:
-            StoreUnreachable: rclone ended, or one of its answers was an error.
+            Gone: it ended before it answered.
         """
         ledger = Ledger()
         with tempfile.TemporaryDirectory(dir=self.work_dir) as scratch:
             empty, run_dir = await asyncio.to_thread(_directories, Path(scratch))
             with open_source(empty, InstancePath("")) as shown, _nothing() as nothing:
-                try:
-                    async with daemon(
+                if opening.mover is Mover.OBJECTS:
+                    process = objects_daemon(
+                        self.sandbox,
+                        shown=shown,
+                        writable=False,
+                        run_dir=run_dir,
+                        backend=opening.backend,
+                        flags=opening.flags,
+                        lock_fd=nothing,
+                        feed=ledger.feed,
+                        patience=patience,
+                    )
+                else:
+                    process = daemon(
                         self.sandbox,
                         binary=self.binary,
                         shown=shown,
                         writable=False,
                         store=None,
                         run_dir=run_dir,
-                        backend=obscured(backend),
-                        flags=flags,
+                        backend=obscured(opening.backend),
+                        flags=opening.flags,
                         lock_fd=nothing,
                         feed=ledger.feed,
                         patience=patience,
-                    ) as started:
-                        yield started, Path(scratch)
-                except RcError as error:
-                    raise _unreachable(str(error), backend) from None
-                except Gone:
-                    said = ledger.errors[-1] if ledger.errors else "rclone did not start"
-                    raise _unreachable(said, backend) from None
+                    )
+                async with AsyncExitStack() as stack:
+                    try:
+                        started = await stack.enter_async_context(process)
+                    except Gone:
+                        raise last_words(ledger) from None
+                    yield Eyes(started, ledger)
 
     async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
         if backend.type != "s3":
             return 0
         return await asyncio.to_thread(abort, backend, below, since=since)
+
+
+class _Unable(Exception):
+    """This process cannot do the look; another may."""
+
+
+def _opening(claim: Claim) -> Opening:
+    flags = filters(claim)
+    return Opening(claim.backend, flags, chosen(claim.backend, flags))
+
+
+async def _seen(held: Held, claim: Claim, book: Book) -> Finding:
+    """What one mover's look comes to.
+
+    Raises:
+        StoreUnreachable: the store answered with an error.
+        _Unable: the mover ended, could not be started, or does not know how.
+    """
+    try:
+        eyes = await held.eyes()
+    except (Gone, Unavailable) as error:
+        raise _Unable(str(error)) from None
+    try:
+        return await compare(eyes.call, claim, book, by_name=eyes.daemon.by_name)
+    except Gone as error:
+        raise _Unable(str(error)) from None
+    except RcError as error:
+        if eyes.daemon.rc.unsupported:
+            raise _Unable(str(error)) from None
+        raise _unreachable(str(error), claim.backend) from None
 
 
 def _directories(scratch: Path) -> tuple[Path, Path]:

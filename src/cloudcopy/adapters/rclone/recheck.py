@@ -1,7 +1,7 @@
 """A host's ledger against the store's own listing, for the control plane.
 
-Both go into a temporary SQLite file of at most a few hundred bytes a row, in a thread of its
-own, and are compared there in one pass: memory does not grow with the files.
+Both go into a temporary SQLite file (`book`), in a thread of its own, and are compared there in
+one pass: memory does not grow with the files.
 
 What it cannot tell: where a store does not list when it received a file, the file's own time
 stands for that, so an old file that came during the copy counts as left out. With filters by
@@ -9,17 +9,16 @@ age the listing of now is not the listing of then, so files left out are not loo
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from cloudcopy.adapters.rclone.book import ARRIVED, Book, Entry, entries
 from cloudcopy.adapters.rclone.listing import (
     Call,
     Listed,
     look,
     look_at,
-    nanoseconds,
     side,
     walk,
 )
@@ -27,9 +26,8 @@ from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
-from cloudcopy.adapters.rclone.scratch import Scratch, open_scratch
 from cloudcopy.domain.flags import Flags
-from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Direction
 from cloudcopy.domain.paths import RemotePath
 from cloudcopy.domain.progress import Recheck
@@ -37,19 +35,10 @@ from cloudcopy.ports.engine import Claim, Finding
 
 ON_HOST: Final = "the store lies on the host; only its agent can see it"
 MAX_WRONG: Final = 20  # named; all are counted
-PAGE: Final = 4096
 _FEW: Final = 32  # rows that are looked at one by one rather than in a listing
 _SECOND: Final = 1_000_000_000
 _AGES: Final = ("--max-age", "--min-age")
 _SIZES: Final = ("--max-size", "--min-size")
-_SCHEMA: Final = """
-CREATE TABLE files (
-    path TEXT PRIMARY KEY,  -- compared as UTF-8 bytes, which is by code point
-    outcome TEXT, size INTEGER, hash TEXT,  -- what the host said
-    there_size INTEGER, there_hash TEXT, there_time INTEGER  -- what the store shows
-) WITHOUT ROWID;
-"""
-_ARRIVED: Final = frozenset(each.value for each in Outcome if each.arrived)
 
 
 def filters(claim: Claim) -> Flags:
@@ -61,55 +50,53 @@ def filters(claim: Claim) -> Flags:
     return Flags(rules=flags.rules, values=sizes)
 
 
-async def compare(call: Call, claim: Claim, rows: AsyncIterator[FileRow], scratch: Path) -> Finding:
+async def compare(call: Call, claim: Claim, book: Book, *, by_name: bool = False) -> Finding:
     """See `ports.engine.Probe.recheck`.
 
     Args:
-        call: Of an rclone with the claim's store and `filters`.
-        scratch: A directory for the temporary file.
+        call: Of a mover with the claim's store and `filters`.
+        by_name: It is the one of `objects`: it lists in stretches, and hashes that only an
+            object's metadata have are not in its listings.
 
     Raises:
         RcError: the store could not be listed.
     """
-    async with open_scratch(scratch / "recheck.db", _SCHEMA, _Book) as book:
-        count = await _enter(rows, book)
-        if claim.direction is Direction.TO_CLOUD:
-            await _see_destination(call, claim, book, count)
-            return await book.do(lambda database: _judged(database, _not_there))
-        late = int(claim.since.timestamp()) * _SECOND  # stores tell whole seconds
-        whole = claim.whole and not any(name in _AGES for name, _ in claim.flags.values)
-        await _see_source(call, claim, book, known_only=not whole)
-        return await book.do(lambda database: _judged(database, _Source(database, late)))
+    if claim.direction is Direction.TO_CLOUD:
+        await _see_destination(call, claim, book, by_name=by_name)
+        return await book.do(lambda database: _judged(database, _not_there))
+    late = int(claim.since.timestamp()) * _SECOND  # stores tell whole seconds
+    whole = claim.whole and not any(name in _AGES for name, _ in claim.flags.values)
+    await _see_source(call, claim, book, known_only=not whole, by_name=by_name)
+    return await book.do(lambda database: _judged(database, _Source(database, late)))
 
 
-async def _enter(rows: AsyncIterator[FileRow], book: "_Book") -> int:
-    count, some = 0, []
-    async for row in rows:
-        count += 1
-        some.append((row.path, row.outcome.value, row.size, row.hash))
-        if len(some) == PAGE:
-            await book.enter(some)
-            some = []
-    await book.enter(some)
-    return count
-
-
-async def _see_destination(call: Call, claim: Claim, book: "_Book", count: int) -> None:
+async def _see_destination(call: Call, claim: Claim, book: Book, *, by_name: bool) -> None:
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
-    if count <= _FEW:
+    if book.count <= _FEW:
         found = await look_at(call, fs, await book.arrived(), hashes=hashes)
         for each in found.values():
             if isinstance(each, RcError):
                 raise each
         await book.see([each for each in found.values() if isinstance(each, Listed)], hashes)
         return
-    batches = walk(call, fs, hashes=hashes, everything=True, directories=book.has_directory)
+    batches = walk(
+        call,
+        fs,
+        hashes=hashes,
+        everything=True,
+        directories=book.has_directory,
+        splits=book.splits if by_name else None,
+    )
     async for batch in unless_absent(batches):
         await book.see(batch, hashes)
+    if by_name and hashes:
+        await _see_hashes(call, fs, book, hashes)
 
 
-async def _see_source(call: Call, claim: Claim, book: "_Book", *, known_only: bool) -> None:
+async def _see_source(
+    call: Call, claim: Claim, book: Book, *, known_only: bool, by_name: bool
+) -> None:
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
     single = await _single(call, claim, hashes)
@@ -117,9 +104,29 @@ async def _see_source(call: Call, claim: Claim, book: "_Book", *, known_only: bo
         await book.see([single], hashes, known_only=known_only)
         return
     directories = book.has_directory if known_only else None
-    batches = walk(call, fs, hashes=hashes, server_times=True, directories=directories)
+    batches = walk(
+        call,
+        fs,
+        hashes=hashes,
+        server_times=True,
+        directories=directories,
+        splits=book.splits if by_name else None,
+    )
     async for batch in unless_absent(batches):
         await book.see(batch, hashes, known_only=known_only)
+    if by_name and hashes:
+        await _see_hashes(call, fs, book, hashes)
+
+
+async def _see_hashes(call: Call, fs: str, book: Book, hashes: Sequence[str]) -> None:
+    """Those that the host told and a listing does not have: of objects in parts that rclone
+    sent, which keep them in their metadata."""
+    after = ""
+    while some := await book.unhashed(after):
+        found = await look_at(call, fs, some, hashes=hashes)
+        known = [each for each in found.values() if isinstance(each, Listed)]
+        await book.see_hashes(known, hashes)
+        after = some[-1]
 
 
 async def _hashes(call: Call, fs: str, claim: Claim) -> Sequence[str]:
@@ -144,70 +151,23 @@ async def _single(call: Call, claim: Claim, hashes: Sequence[str]) -> Listed | N
     return Listed(place.name, found.size, found.time, found.hashes) if found else None
 
 
-# The book: both sides of every path
-
-
-class _Entry(NamedTuple):
-    path: str
-    outcome: str | None
-    size: int | None
-    hash: str | None
-    there_size: int | None
-    there_hash: str | None
-    there_time: int | None
-
-
-class _Book(Scratch):
-    async def enter(self, rows: Sequence[tuple[str, str, int, str]]) -> None:
-        """What the host said."""
-        statement = "INSERT OR REPLACE INTO files (path, outcome, size, hash) VALUES (?, ?, ?, ?)"
-        await self.do(lambda database: database.executemany(statement, rows))
-
-    async def see(
-        self, batch: Sequence[Listed], hashes: Sequence[str], *, known_only: bool = True
-    ) -> None:
-        """What the store shows; with `known_only` of files that the host named."""
-        kind = next(iter(hashes), "")
-        rows = [
-            (each.path, each.size, each.hashes.get(kind, ""), nanoseconds(each.time))
-            for each in batch
-        ]
-        columns = "there_size = ?2, there_hash = ?3, there_time = ?4"
-        if known_only:
-            statement = f"UPDATE files SET {columns} WHERE path = ?1"  # noqa: S608
-        else:
-            statement = (
-                "INSERT INTO files (path, there_size, there_hash, there_time) "  # noqa: S608
-                f"VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path) DO UPDATE SET {columns}"
-            )
-        await self.do(lambda database: database.executemany(statement, rows))
-
-    async def arrived(self) -> list[str]:
-        """The files of which the host said that they are at the destination."""
-        return await self.do(
-            lambda database: [
-                entry.path for entry in _entries(database) if entry.outcome in _ARRIVED
-            ]
-        )
-
-
 # The judgement
 
 
-Judge = Callable[[_Entry], str]
+Judge = Callable[[Entry], str]
 """What is wrong with an entry; empty for nothing."""
 
 
 def _judged(database: sqlite3.Connection, judge: Judge) -> Finding:
     files = hashed = count = 0
     wrong: list[tuple[str, str]] = []
-    for entry in _entries(database):
+    for entry in entries(database):
         why = judge(entry)
         if why:
             count += 1
             if len(wrong) < MAX_WRONG:
                 wrong.append((entry.path, why))
-        if entry.outcome not in _ARRIVED:
+        if entry.outcome not in ARRIVED:
             continue
         if entry.there_size is not None and entry.there_size == entry.size:
             files += 1
@@ -219,24 +179,21 @@ def _judged(database: sqlite3.Connection, judge: Judge) -> Finding:
     )
 
 
-def _entries(database: sqlite3.Connection) -> Iterator[_Entry]:
-    columns = ", ".join(_Entry._fields)
-    return map(_Entry._make, database.execute(f"SELECT {columns} FROM files ORDER BY path"))  # noqa: S608
-
-
-def _not_there(entry: _Entry) -> str:
+def _not_there(entry: Entry) -> str:
     """Of an upload: what arrived must be there as it was said."""
-    if entry.outcome not in _ARRIVED:
+    if entry.outcome not in ARRIVED:
         return ""
     if entry.there_size is None:
         return "it is not in the store"
     return _differs(entry)
 
 
-def _differs(entry: _Entry) -> str:
+def _differs(entry: Entry) -> str:
     if entry.there_size != entry.size and -1 not in (entry.there_size, entry.size):
         return f"it has {entry.there_size} bytes in the store, {entry.size} in the report"
-    if entry.hash and entry.there_hash and entry.hash != entry.there_hash:
+    # The tag of an object in parts says nothing about its MD5, nor the other way round.
+    alike = ("-" in (entry.hash or "")) == ("-" in (entry.there_hash or ""))
+    if alike and entry.hash and entry.there_hash and entry.hash != entry.there_hash:
         return "its content in the store is not what was reported"
     return ""
 
@@ -248,12 +205,12 @@ class _Source:
     database: sqlite3.Connection
     late: int
 
-    def __call__(self, entry: _Entry) -> str:
+    def __call__(self, entry: Entry) -> str:
         if entry.there_size is None or (entry.there_time or 0) >= self.late:
             return ""
         if entry.outcome is None:
             return "" if self._in_failed_directory(entry.path) else "the report leaves it out"
-        return _differs(entry) if entry.outcome in _ARRIVED else ""
+        return _differs(entry) if entry.outcome in ARRIVED else ""
 
     def _in_failed_directory(self, path: str) -> bool:
         """Whether the host could not list one that it is in, and said so: `name/` failed."""

@@ -1,5 +1,6 @@
 """The two sides of a copy inside a running rclone, and the proof that they are there."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -72,8 +73,9 @@ class Sides:
         Raises:
             RcError: the store could not be opened.
         """
-        here = await side(self.rc.call, self.data)
-        there = await side(self.rc.call, hashed(self.cloud_root))
+        here, there = await asyncio.gather(
+            side(self.rc.call, self.data), side(self.rc.call, hashed(self.cloud_root))
+        )
         if self._relayed:
             there = replace(there, slow_hash=True)
         return (here, there) if self.upload else (there, here)

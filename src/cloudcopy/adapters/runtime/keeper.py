@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import fcntl
 import json
+import marshal
 import os
 import selectors
 import signal
@@ -76,7 +77,7 @@ def begin(task: Task, output: int) -> tuple[int, str]:
     told, tell = os.pipe()
     text = os.memfd_create("plan", 0)
     plan = {**task["plan"], "parent": os.getpid(), "told": tell}
-    os.write(text, json.dumps(plan).encode())
+    os.write(text, marshal.dumps(plan))
     os.lseek(text, 0, os.SEEK_SET)
     pid = os.fork()
     if pid == 0:

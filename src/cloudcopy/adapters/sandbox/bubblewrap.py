@@ -27,6 +27,7 @@ from cloudcopy.adapters.sandbox.child import (
     opened,
     run_directory,
 )
+from cloudcopy.adapters.sandbox.plan import Plan
 from cloudcopy.adapters.sandbox.section import as_file
 from cloudcopy.domain.errors import Unavailable
 
@@ -112,7 +113,7 @@ class Bubblewrap:
             ours.callback(os.close, told)
             told = beside(ours, told)
             process = await launched(
-                launch.Plan(
+                Plan(
                     parent=os.getpid(),
                     told=-1,
                     keep=[config, told, beside(stack, program.lock_fd), *mounts.kept],

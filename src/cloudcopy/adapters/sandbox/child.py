@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import json
+import marshal
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -13,15 +13,14 @@ from typing import Final
 
 from cloudcopy.adapters.sandbox import launch
 from cloudcopy.adapters.sandbox.cell import Program
+from cloudcopy.adapters.sandbox.plan import Plan
 from cloudcopy.domain.errors import Unavailable
 
 _PIPE_BYTES: Final = 64 * 1024  # what a pipe holds unless asked for more
 _MOST_BYTES: Final = 1024 * 1024  # what an ordinary user may ask for
 
 
-async def launched(
-    plan: launch.Plan, *, passed: Iterable[int], stderr: int
-) -> asyncio.subprocess.Process:
+async def launched(plan: Plan, *, passed: Iterable[int], stderr: int) -> asyncio.subprocess.Process:
     """Start `plan`; its program is running, in the child's own pid, when this returns.
 
     Args:
@@ -37,7 +36,7 @@ async def launched(
         with ExitStack() as ours:
             ours.callback(os.close, told)
             told = beside(ours, told)
-            text = ours.enter_context(holding(json.dumps({**plan, "told": told}).encode()))
+            text = ours.enter_context(holding(marshal.dumps({**plan, "told": told})))
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",

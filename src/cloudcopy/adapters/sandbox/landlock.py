@@ -20,6 +20,7 @@ from cloudcopy.adapters.sandbox import launch
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
 from cloudcopy.adapters.sandbox.child import beside, ending, launched, opened, run_directory
+from cloudcopy.adapters.sandbox.plan import Plan
 from cloudcopy.adapters.sandbox.section import as_environment
 from cloudcopy.domain.errors import Invalid, Unavailable
 
@@ -125,7 +126,7 @@ async def _start(program: Program, *, confined: bool) -> Confined:
             rules.append((data, "list"))
         keep = [beside(stack, program.lock_fd), data, *([] if store is None else [store])]
         process = await launched(
-            launch.Plan(
+            Plan(
                 parent=os.getpid(),
                 told=-1,
                 keep=keep,

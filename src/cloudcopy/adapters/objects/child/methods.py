@@ -1,7 +1,7 @@
 """The calls of rclone's remote control that a copy needs, with rclone's answers."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
@@ -90,7 +90,8 @@ class Methods:
         elif root is not None:
             found = self._local(call, root, below, opt)
         else:
-            found = self._store(call, place(fs, below), below, opt, server=server)
+            cuts = sorted({str(each) for each in given.get("splits", ()) if each}, key=str.encode)
+            found = self._store(call, place(fs, below), below, opt, server=server, known=cuts)
         return {"list": found}
 
     def _local(self, call: Call, root: str, below: str, opt: Item) -> list[Item]:
@@ -122,14 +123,23 @@ class Methods:
             log("error", f"Failed to read hash: {error}", shown(entry.path), local.OBJECT)
             return ""
 
-    def _store(self, call: Call, at: str, below: str, opt: Item, *, server: bool) -> list[Item]:
+    def _store(
+        self,
+        call: Call,
+        at: str,
+        below: str,
+        opt: Item,
+        *,
+        server: bool,
+        known: Sequence[str],
+    ) -> list[Item]:
         if not at:
             return [{"Path": each, "IsDir": True} for each in self.cloud.buckets(call)]
         _, _, above = at.partition("/")
         prefix = f"{above}/" if above else ""
         deep = bool(opt.get("recurse"))
         items: list[Item] = []
-        cuts = () if deep else self._cuts.get(below, ())
+        cuts = () if deep else known or self._cuts.get(below, ())
         names: list[str] = []
         for page in pages(self.cloud, call, at, deep=deep, cuts=cuts):
             for key, each in page.objects:
