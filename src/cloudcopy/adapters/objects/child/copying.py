@@ -15,6 +15,7 @@ from cloudcopy.adapters.objects.child.names import directory, place
 from cloudcopy.adapters.objects.child.options import Options
 from cloudcopy.adapters.objects.child.pieces import Pieces
 from cloudcopy.adapters.objects.child.sums import Sums
+from cloudcopy.adapters.objects.child.width import Width
 
 _OBJECT: Final = "*s3.Object"
 
@@ -108,6 +109,7 @@ class _Run:
         self._large: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
         self._pieces: Pieces | None = None
         self._turn = threading.Lock()
+        self._narrow, self._wide = Width(), Width()
         self._drivers: list[threading.Thread] = []
 
     def over(self, pairs: list[Pair]) -> None:
@@ -124,9 +126,10 @@ class _Run:
             else:
                 self._waiting.put(pair)
                 small += 1
+        call.refused = self._refused
         threads = [
-            threading.Thread(target=self._all_small, daemon=True)
-            for _ in range(min(self._options.small, small))
+            threading.Thread(target=self._all_small, args=(number,), daemon=True)
+            for number in range(min(self._options.small, small))
         ]
         for _ in threads:
             self._waiting.put(None)
@@ -158,21 +161,28 @@ class _Run:
         with self._turn:
             self._large.put(pair)
             if self._pieces is None:
-                self._pieces = Pieces(self._options.large)
+                self._pieces = Pieces(self._options.large, self._between.call, self._wide)
             if len(self._drivers) < self._options.large:
                 driver = threading.Thread(target=self._all_large, daemon=True)
                 self._drivers.append(driver)
                 driver.start()
 
-    def _all_small(self) -> None:
+    def _all_small(self, number: int) -> None:
         step = moving.upload if self._upload else moving.download
 
         def go(place: str, file: Flying) -> int:
             return step(self._between, place, file)
 
-        while (pair := self._waiting.get()) is not None:
+        most, width = self._options.small, self._narrow
+        while True:
+            width.wait(number, most, self._between.call)
+            pair = self._waiting.get()
+            if pair is None:
+                width.open()
+                return
             try:
-                self._file(pair, go)
+                if self._file(pair, go):
+                    width.done(most)
             except moving.TooLarge:
                 self._to_large(pair)
 
@@ -188,12 +198,12 @@ class _Run:
         while (pair := self._large.get()) is not None:
             self._file(pair, go)
 
-    def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> None:
-        """One file to its end, which is logged."""
+    def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> bool:
+        """One file to its end, which is logged; whether that is a good one."""
         name, place = pair
         counts, call = self._between.counts, self._between.call
         if call.stopped.is_set():
-            return
+            return False
         number = self._copier.number()
         file = Flying(name, self._size(pair))
         with counts.turn:
@@ -202,6 +212,7 @@ class _Run:
         try:
             size = go(place, file)
             log("info", "Copied (new)", name, kind, size)
+            return True
         except Failure as error:
             counts.failed(str(error))
             log("error", f"Failed to copy: {error}", name, kind)
@@ -213,6 +224,12 @@ class _Run:
         finally:
             with counts.turn:
                 counts.flying.pop(number, None)
+        return False
+
+    def _refused(self, began: float) -> None:
+        self._between.counts.refused()
+        for each in (self._narrow, self._wide):
+            each.refused(began)
 
 
 def names(path: str) -> list[str]:
