@@ -90,8 +90,8 @@ class Copier:
         return next(self._numbers)
 
 
-Pair = tuple[str, str]
-"""A name on the instance, and a place in the store."""
+Pair = tuple[str, str, int]
+"""A name on the instance, a place in the store, and the size, as far as it is known."""
 
 
 class _Run:
@@ -112,20 +112,21 @@ class _Run:
         self._narrow, self._wide = Width(), Width()
         self._drivers: list[threading.Thread] = []
 
-    def over(self, pairs: list[Pair]) -> None:
+    def over(self, pairs: list[tuple[str, str]]) -> None:
         counts, call = self._between.counts, self._between.call
         with counts.turn:
             counts.total += len(pairs)
-        small = 0
-        for pair in pairs:
-            size = self._size(pair)
-            with counts.turn:
-                counts.total_bytes += size
+        small = total = 0
+        for name, at in pairs:
+            size = self._size(name, at)
+            total += size
             if size > moving.SMALL:
-                self._to_large(pair)
+                self._to_large((name, at, size))
             else:
-                self._waiting.put(pair)
+                self._waiting.put((name, at, size))
                 small += 1
+        with counts.turn:
+            counts.total_bytes += total
         call.refused = self._refused
         threads = [
             threading.Thread(target=self._all_small, args=(number,), daemon=True)
@@ -147,12 +148,12 @@ class _Run:
         if counts.errors:
             raise Failure(counts.last_error)
 
-    def _size(self, pair: Pair) -> int:
+    def _size(self, name: str, place: str) -> int:
         """As far as it is known; 0 otherwise, and for what is not there."""
         if not self._upload:
-            return self._between.cloud.sizes.get(pair[1], 0)
+            return self._between.cloud.sizes.get(place, 0)
         try:
-            entry = local.look(self._between.root, pair[0])
+            entry = local.look(self._between.root, name)
         except Failure:
             return 0
         return entry.status.st_size if entry else 0
@@ -200,12 +201,12 @@ class _Run:
 
     def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> bool:
         """One file to its end, which is logged; whether that is a good one."""
-        name, place = pair
+        name, place, known = pair
         counts, call = self._between.counts, self._between.call
         if call.stopped.is_set():
             return False
         number = self._copier.number()
-        file = Flying(name, self._size(pair))
+        file = Flying(name, known)
         with counts.turn:
             counts.flying[number] = file
         kind = local.OBJECT if self._upload else _OBJECT

@@ -5,7 +5,7 @@ A file is written under another name beside its own, which it gets when it is wh
 
 import hashlib
 import os
-import secrets
+import random
 import stat
 import threading
 from collections.abc import Iterator
@@ -237,7 +237,7 @@ class Writing:
         """Give it its time and its name."""
         if mtime is not None:
             os.utime(self.fd, ns=(mtime, mtime))
-        Path(self.partial).rename(self.place)
+        os.rename(self.partial, self.place)  # noqa: PTH104 - a path's parsing costs more than this
         self.status = os.fstat(self.fd)
         return self.status
 
@@ -270,7 +270,7 @@ def writing(root: str, name: str, unfinished: Unfinished) -> Iterator[Writing]:
 
 def _partial(place: str) -> str:
     above, _, name = place.rpartition("/")
-    sign = f".{secrets.token_hex(4)}.partial"
+    sign = f".{random.getrandbits(32):08x}.partial"
     short = os.fsencode(name)[: _LONGEST - len(sign)].decode("utf-8", "ignore")
     return f"{above}/{short}{sign}"
 
