@@ -149,15 +149,14 @@ def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
 def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
     quoted = text(page, "EncodingType") == "url"
     for each in page.iterfind("Contents"):
-        told = {child.tag: child.text or "" for child in each}
-        key = unquote_plus(told["Key"]) if quoted else told["Key"]
-        tag = told.get("ETag", "").strip('"').lower()
+        key = each.findtext("Key", "")
+        tag = each.findtext("ETag", "").strip('"').lower()
         yield (
-            key,
+            unquote_plus(key) if quoted else key,
             Object(
-                size=int(told["Size"]),
+                size=int(each.findtext("Size", "")),
                 tag=tag,
-                arrived=told.get("LastModified", ""),
+                arrived=each.findtext("LastModified", ""),
                 md5=tag if MD5.fullmatch(tag) else "",
             ),
         )
