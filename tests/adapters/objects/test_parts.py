@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from cloudcopy.adapters.objects.child.names import (
 )
 from cloudcopy.adapters.objects.child.pieces import MOST, PIECE, Pieces, piece_bytes, ranges
 from cloudcopy.adapters.objects.child.sums import Sums
+from cloudcopy.adapters.objects.child.width import Width
 from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.sandbox.section import as_file
@@ -159,6 +161,43 @@ def test_what_is_left_at_the_end_is_removed(tmp_path: Path):
 # Threads
 
 
+def test_a_refusal_halves_what_is_in_flight_once_for_all_that_was_under_way():
+    width, call, most = Width(), Call(), 64
+
+    def flying() -> int:
+        return sum(width.may(each, most) for each in range(most))
+
+    width.refused(began := time.monotonic())
+    assert flying() == 32
+    width.refused(began)
+    assert flying() == 32
+    for _ in range(33):
+        width.done(most)
+    assert flying() == 33
+    for _ in range(10):
+        width.refused(time.monotonic())
+    assert flying() == 1
+    width.wait(0, most, call)
+    width.open()
+    width.wait(most - 1, most, call)
+
+
+def test_who_waits_goes_on_when_there_is_room_again():
+    width, call, on = Width(), Call(), threading.Event()
+    width.refused(time.monotonic())
+
+    def work() -> None:
+        width.wait(1, 2, call)
+        on.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert not on.is_set()
+    width.done(2)
+    thread.join(5)
+    assert on.is_set()
+
+
 def test_no_file_has_more_parts_than_a_store_takes():
     assert piece_bytes(1) == PIECE
     for size in (PIECE * MOST, PIECE * MOST + 1, 5 << 40):
@@ -168,7 +207,7 @@ def test_no_file_has_more_parts_than_a_store_takes():
 
 
 def test_a_piece_that_fails_fails_for_who_waits_and_for_nobody_else():
-    pieces = Pieces(1)
+    pieces = Pieces(1, Call(), Width())
     failing = pieces.add(lambda buffer: 1 // 0)
     assert pieces.add(len).result() == PIECE
     with pytest.raises(ZeroDivisionError):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
@@ -58,6 +58,8 @@ class Passes:
     bytes_before: int = 0
     replaced_before: int = 0
     unreached: bool = False
+    _refusals: int = field(default=0, init=False)  # in this pass, as far as told
+    _refused: bool = field(default=False, init=False)  # one came in the last call
 
     async def all(self, *, named: bool) -> Reason | None:
         """Copy, and again what failed and may pass; why some of it did not, if so.
@@ -101,7 +103,7 @@ class Passes:
         """Go over the files once; rclone's last error text, empty when all went well."""
         before = self.ledger.sent
         self.ledger.begin(Part.COPY)
-        self.group = f"pass-{self.ledger.round}"
+        self.group, self._refusals = f"pass-{self.ledger.round}", 0
         trouble = ""
         if self.name:
             trouble = await self._called(self._single(self.name))
@@ -173,7 +175,7 @@ class Passes:
             files=self.ledger.sent - before[0],
             bytes=self.ledger.bytes_sent - before[1],
             seconds=self.tuner.monotonic() - before[2],
-            throttled=bool(trouble) and reason(trouble).code == "throttled",
+            throttled=self._refused or (bool(trouble) and reason(trouble).code == "throttled"),
         )
         return trouble
 
@@ -183,17 +185,27 @@ class Passes:
         return {**values, **sides, "_config": {**self.tuner.config(), **values.get("_config", {})}}
 
     async def _tried(self, method: str, values: dict[str, Any]) -> str:
+        trouble, self._refused = "", False
         try:
-            await self._unless_doomed(method, values)
+            try:
+                await self._unless_doomed(method, values)
+            except RcError as error:
+                trouble = str(error)
+                if not self.sides.rc.by_name:
+                    return trouble
             stats = await self.sides.rc.call("core/stats", group=self.group)
+            # The second mover tells of refusals that it got over by itself; rclone does not.
+            refusals = int(str(stats.get("throttled") or 0))
+            self._refused = refusals > self._refusals
+            self._refusals = refusals
         except RcError as error:
-            return str(error)
+            return trouble or str(error)
         finally:
             await self.ledger.pour(self.spool)
             for directory, why in self.ledger.closed.items():
                 await self.spool.close(directory, why.code, why.text)
         # rclone answers "done" although it could not read a directory; its statistics know.
-        return str(stats.get("lastError") or "error") if stats.get("errors") else ""
+        return trouble or (str(stats.get("lastError") or "error") if stats.get("errors") else "")
 
     async def _unless_doomed(self, method: str, values: dict[str, Any]) -> None:
         """Hanging up on the call stops what it does."""

@@ -15,7 +15,7 @@ from cloudcopy.adapters.objects.child.call import Call
 from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure
 from cloudcopy.adapters.objects.child.names import from_metadata
 from cloudcopy.adapters.objects.child.options import Options
-from cloudcopy.adapters.objects.child.signed import TRIES, Access, Signed, tried
+from cloudcopy.adapters.objects.child.signed import Access, Signed, tried
 from cloudcopy.adapters.objects.child.xml import parsed, text
 
 if TYPE_CHECKING:
@@ -99,15 +99,7 @@ class Cloud:
                 "read_timeout": timedelta(seconds=access.timeout),
                 "timeout": timedelta(days=1),  # of a whole request: how long a file may take
             },
-            retry_config={
-                "max_retries": TRIES - 1,
-                "retry_timeout": timedelta(minutes=3),
-                "backoff": {
-                    "init_backoff": timedelta(milliseconds=100),
-                    "max_backoff": timedelta(seconds=2),
-                    "base": 2,
-                },
-            },
+            retry_config={"max_retries": 0},  # it tells nobody of refusals: `tried` does
         )
 
     # Single objects and buckets

@@ -15,6 +15,7 @@ from cloudcopy.adapters.objects.child.names import directory, place
 from cloudcopy.adapters.objects.child.options import Options
 from cloudcopy.adapters.objects.child.pieces import Pieces
 from cloudcopy.adapters.objects.child.sums import Sums
+from cloudcopy.adapters.objects.child.width import Width
 
 _OBJECT: Final = "*s3.Object"
 
@@ -89,8 +90,8 @@ class Copier:
         return next(self._numbers)
 
 
-Pair = tuple[str, str]
-"""A name on the instance, and a place in the store."""
+Pair = tuple[str, str, int]
+"""A name on the instance, a place in the store, and the size, as far as it is known."""
 
 
 class _Run:
@@ -108,25 +109,28 @@ class _Run:
         self._large: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
         self._pieces: Pieces | None = None
         self._turn = threading.Lock()
+        self._narrow, self._wide = Width(), Width()
         self._drivers: list[threading.Thread] = []
 
-    def over(self, pairs: list[Pair]) -> None:
+    def over(self, pairs: list[tuple[str, str]]) -> None:
         counts, call = self._between.counts, self._between.call
         with counts.turn:
             counts.total += len(pairs)
-        small = 0
-        for pair in pairs:
-            size = self._size(pair)
-            with counts.turn:
-                counts.total_bytes += size
+        small = total = 0
+        for name, at in pairs:
+            size = self._size(name, at)
+            total += size
             if size > moving.SMALL:
-                self._to_large(pair)
+                self._to_large((name, at, size))
             else:
-                self._waiting.put(pair)
+                self._waiting.put((name, at, size))
                 small += 1
+        with counts.turn:
+            counts.total_bytes += total
+        call.refused = self._refused
         threads = [
-            threading.Thread(target=self._all_small, daemon=True)
-            for _ in range(min(self._options.small, small))
+            threading.Thread(target=self._all_small, args=(number,), daemon=True)
+            for number in range(min(self._options.small, small))
         ]
         for _ in threads:
             self._waiting.put(None)
@@ -144,12 +148,12 @@ class _Run:
         if counts.errors:
             raise Failure(counts.last_error)
 
-    def _size(self, pair: Pair) -> int:
+    def _size(self, name: str, place: str) -> int:
         """As far as it is known; 0 otherwise, and for what is not there."""
         if not self._upload:
-            return self._between.cloud.sizes.get(pair[1], 0)
+            return self._between.cloud.sizes.get(place, 0)
         try:
-            entry = local.look(self._between.root, pair[0])
+            entry = local.look(self._between.root, name)
         except Failure:
             return 0
         return entry.status.st_size if entry else 0
@@ -158,21 +162,28 @@ class _Run:
         with self._turn:
             self._large.put(pair)
             if self._pieces is None:
-                self._pieces = Pieces(self._options.large)
+                self._pieces = Pieces(self._options.large, self._between.call, self._wide)
             if len(self._drivers) < self._options.large:
                 driver = threading.Thread(target=self._all_large, daemon=True)
                 self._drivers.append(driver)
                 driver.start()
 
-    def _all_small(self) -> None:
+    def _all_small(self, number: int) -> None:
         step = moving.upload if self._upload else moving.download
 
         def go(place: str, file: Flying) -> int:
             return step(self._between, place, file)
 
-        while (pair := self._waiting.get()) is not None:
+        most, width = self._options.small, self._narrow
+        while True:
+            width.wait(number, most, self._between.call)
+            pair = self._waiting.get()
+            if pair is None:
+                width.open()
+                return
             try:
-                self._file(pair, go)
+                if self._file(pair, go):
+                    width.done(most)
             except moving.TooLarge:
                 self._to_large(pair)
 
@@ -188,20 +199,21 @@ class _Run:
         while (pair := self._large.get()) is not None:
             self._file(pair, go)
 
-    def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> None:
-        """One file to its end, which is logged."""
-        name, place = pair
+    def _file(self, pair: Pair, go: Callable[[str, Flying], int]) -> bool:
+        """One file to its end, which is logged; whether that is a good one."""
+        name, place, known = pair
         counts, call = self._between.counts, self._between.call
         if call.stopped.is_set():
-            return
+            return False
         number = self._copier.number()
-        file = Flying(name, self._size(pair))
+        file = Flying(name, known)
         with counts.turn:
             counts.flying[number] = file
         kind = local.OBJECT if self._upload else _OBJECT
         try:
             size = go(place, file)
             log("info", "Copied (new)", name, kind, size)
+            return True
         except Failure as error:
             counts.failed(str(error))
             log("error", f"Failed to copy: {error}", name, kind)
@@ -213,6 +225,12 @@ class _Run:
         finally:
             with counts.turn:
                 counts.flying.pop(number, None)
+        return False
+
+    def _refused(self, began: float) -> None:
+        self._between.counts.refused()
+        for each in (self._narrow, self._wide):
+            each.refused(began)
 
 
 def names(path: str) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Final
 NOT_FOUND: Final = 404
 SERVER: Final = 500
 TOO_MANY: Final = 429
+_SLOWER: Final = (503, TOO_MANY)
+_SLOW_DOWN: Final = ("SlowDown", "RequestLimitExceeded", "ThrottlingException")
 # Another address, region or version of the protocol: rclone may know what to do.
 _ELSEWHERE: Final = (301, 302, 307, 308, 501)
 _DEBUG: Final = "\n\nDebug source:"
@@ -31,12 +33,16 @@ class Failure(Exception):
     Attributes:
         status: As in rclone's answers.
         passing: Asking again at once may help.
+        throttled: The store is asked too much.
     """
 
-    def __init__(self, text: str, status: int = SERVER, *, passing: bool = False) -> None:
+    def __init__(
+        self, text: str, status: int = SERVER, *, passing: bool = False, throttled: bool = False
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.passing = passing
+        self.throttled = throttled
 
 
 class Unsupported(Failure):
@@ -55,7 +61,10 @@ def answered(method: str, status: int, code: str, message: str = "") -> Failure:
     if status in _ELSEWHERE:
         return Unsupported(f"unsupported: {text}", status)
     passing = status >= SERVER or status == TOO_MANY
-    return Failure(f"{text}: {message}" if message else text, status, passing=passing)
+    throttled = status in _SLOWER or code in _SLOW_DOWN
+    return Failure(
+        f"{text}: {message}" if message else text, status, passing=passing, throttled=throttled
+    )
 
 
 def of_store(error: Exception) -> Failure:

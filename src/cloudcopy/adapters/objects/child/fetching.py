@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from cloudcopy.adapters.objects.child import local
 from cloudcopy.adapters.objects.child.call import Flying
@@ -20,6 +20,9 @@ from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure
 from cloudcopy.adapters.objects.child.moving import Between, checked, damaged
 from cloudcopy.adapters.objects.child.pieces import PIECE, Pieces, ranges, results
 from cloudcopy.adapters.objects.child.signed import tried
+
+AT_ONCE: Final = 8
+LONGEST: Final = 64 << 20  # bytes of a range
 
 
 def download(between: Between, place: str, file: Flying, pieces: Pieces) -> int:
@@ -36,22 +39,27 @@ def download(between: Between, place: str, file: Flying, pieces: Pieces) -> int:
     with local.writing(between.root, file.name, between.unfinished) as target:
         target.reserve(found.size)
         fetching = _Fetching(between, found, place, target, file)
+        stretches = ranges(found.size, step or _range_bytes(found.size))
         futures = [
             pieces.add(partial(fetching.range, start, length, bool(step)))
-            for start, length in ranges(found.size, step or PIECE)
+            for start, length in stretches
         ]
         if step:
             hashes = results(futures)
             whole = hashlib.md5(b"".join(hashes), usedforsecurity=False).hexdigest()
             told, wanted = f"{whole}-{len(hashes)}", found.tag
         else:
-            told, wanted = _behind(futures, target.fd, found.size), found.md5
+            # What cannot be held against anything is not computed.
+            wanted = found.md5
+            told = _behind(futures, target.fd, stretches) if wanted else ""
+            results(futures)
         if wanted and wanted != told:
             raise damaged(wanted, told)
         status = target.finish(found.mtime)
     if step:
         between.sums.in_parts(place, told)
-    between.sums.keep(status, told, read=False)
+    if told:
+        between.sums.keep(status, told, read=False)
     return found.size
 
 
@@ -96,13 +104,18 @@ class _Fetching:
         return tried(between.call, once)
 
 
-def _behind(futures: "Sequence[Future[Any]]", fd: int, size: int) -> str:
+def _range_bytes(size: int) -> int:
+    """Long ranges cost a store the least; but several are to be fetched at once."""
+    return min(LONGEST, max(PIECE, size // AT_ONCE))
+
+
+def _behind(futures: "Sequence[Future[Any]]", fd: int, stretches: Sequence[tuple[int, int]]) -> str:
     """The MD5 of all of it, computed behind the pieces as they come."""
     digest = hashlib.md5(usedforsecurity=False)
     block = memoryview(bytearray(local.BLOCK))
     done = 0
     try:
-        for each, (start, length) in zip(futures, ranges(size, PIECE), strict=True):
+        for each, (start, length) in zip(futures, stretches, strict=True):
             each.result()
             while done < start + length:
                 count = os.preadv(fd, [block[: start + length - done]], done)

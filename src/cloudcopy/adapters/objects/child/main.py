@@ -26,7 +26,8 @@ class _Asked(Exception):
 def main() -> None:
     signal.signal(signal.SIGTERM, _asked)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    service = _Service(Peer(socket.socket(fileno=LISTENING)), Methods(read(sys.argv[1:])))
+    options = read(sys.argv[1:])
+    service = _Service(Peer(socket.socket(fileno=LISTENING)), Methods(options), options.tries)
     with contextlib.suppress(_Asked):
         service.serve()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -44,6 +45,7 @@ def _asked(number: int, frame: FrameType | None) -> None:
 class _Service:
     peer: Peer
     methods: Methods
+    tries: int
     running: dict[int, Call] = field(default_factory=dict)
 
     def serve(self) -> None:
@@ -57,7 +59,7 @@ class _Service:
                 continue
             if request["method"] == _QUIT:
                 return
-            call = self.running[id] = Call()
+            call = self.running[id] = Call(self.tries)
             threading.Thread(target=self._answer, args=(id, call, request), daemon=True).start()
 
     def _answer(self, id: int, call: Call, request: dict[str, Any]) -> None:

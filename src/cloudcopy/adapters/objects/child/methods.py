@@ -1,5 +1,6 @@
 """The calls of rclone's remote control that a copy needs, with rclone's answers."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ class Methods:
         self._counts: dict[str, Counts] = {}
         self._turn = threading.Lock()
         self._cuts: dict[str, list[str]] = {}
+        self._instance = ""  # the directory there that the copy is about
         self._began = False
         self._unsupported: Unsupported | None = None
         self._table: dict[str, Callable[[Call, Item], Item]] = {
@@ -72,6 +74,7 @@ class Methods:
             return self._counts.setdefault(name, Counts())
 
     def _info(self, call: Call, given: Item) -> Item:
+        self._instance = directory(given["fs"]) or self._instance
         return {**(_STORE if directory(given["fs"]) is None else _LOCAL), "Hashes": [_KIND]}
 
     def _bandwidth(self, call: Call, given: Item) -> Item:
@@ -139,7 +142,7 @@ class Methods:
         prefix = f"{above}/" if above else ""
         deep = bool(opt.get("recurse"))
         items: list[Item] = []
-        cuts = () if deep else known or self._cuts.get(below, ())
+        cuts = None if deep else lambda: known or self._cuts.get(below) or self._guessed(below)
         names: list[str] = []
         for page in pages(self.cloud, call, at, deep=deep, cuts=cuts):
             for key, each in page.objects:
@@ -164,6 +167,17 @@ class Methods:
         found = hints(names)
         if found:
             self._cuts[below] = found
+
+    def _guessed(self, below: str) -> list[str]:
+        """Where to cut a directory that was not listed yet: most of its names are those that the
+        instance has there."""
+        if not self._instance:
+            return []
+        try:
+            found = os.listdir(f"{self._instance}/{below}")  # noqa: PTH208 - names alone
+        except OSError:
+            return []
+        return hints([each for each in found if plain(each)])
 
     def _taken(self, path: str) -> bool:
         """Whether it goes into a listing. Raises Unsupported."""

@@ -8,7 +8,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import BaseError
@@ -18,7 +18,11 @@ from cloudcopy.adapters.objects.child.call import Call, Counts, Flying, Limit
 from cloudcopy.adapters.objects.child.cloud import MD5, MTIME, Cloud
 from cloudcopy.adapters.objects.child.failing import Failure, of_store
 from cloudcopy.adapters.objects.child.names import as_metadata, from_metadata, plain
+from cloudcopy.adapters.objects.child.signed import tried
 from cloudcopy.adapters.objects.child.sums import Sums
+
+if TYPE_CHECKING:
+    from obstore import GetResult
 
 SMALL: Final = 1 << 20  # bytes; up to here a file goes in one piece, through obstore
 _STORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError)
@@ -65,16 +69,17 @@ def upload(between: Between, place: str, file: Flying) -> int:
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         between.moved(file, size)
         bucket, _, key = place.partition("/")
-        try:
-            told = between.cloud.bucket(bucket).put(
-                checked(key),
-                data,
-                attributes=attributes(key, source.status.st_mtime_ns),
-                use_multipart=False,
-            )
-        except _STORE_ERRORS as error:
-            raise of_store(error) from None
-        arrived(between, place, digest, told.get("e_tag") or "")
+        store, told = between.cloud.bucket(bucket), attributes(key, source.status.st_mtime_ns)
+
+        def put() -> str:
+            between.call.check()
+            try:
+                answer = store.put(checked(key), data, attributes=told, use_multipart=False)
+            except _STORE_ERRORS as error:
+                raise of_store(error) from None
+            return answer.get("e_tag") or ""
+
+        arrived(between, place, digest, tried(between.call, put))
         between.sums.keep(source.check(), digest, read=True)
         return size
 
@@ -82,18 +87,24 @@ def upload(between: Between, place: str, file: Flying) -> int:
 def download(between: Between, place: str, file: Flying) -> int:
     """The same the other way."""
     bucket, _, key = place.partition("/")
-    between.call.check()
-    try:
-        answer = obstore.get(between.cloud.bucket(bucket), checked(key))
-        meta = answer.meta
-        if meta["size"] > SMALL:
-            raise TooLarge
-        told = answer.attributes.get(MTIME)
-        data = memoryview(answer.bytes())
-    except _STORE_ERRORS as error:
-        raise of_store(error) from None
-    if len(data) != meta["size"]:
-        raise Failure("unexpected EOF", passing=True)
+    store = between.cloud.bucket(bucket)
+
+    def get() -> "tuple[GetResult, memoryview]":
+        between.call.check()
+        try:
+            answer = obstore.get(store, checked(key))
+            size = answer.meta["size"]
+            if size > SMALL:
+                raise TooLarge
+            data = memoryview(answer.bytes())
+        except _STORE_ERRORS as error:
+            raise of_store(error) from None
+        if len(data) != size:
+            raise Failure("unexpected EOF", passing=True)
+        return answer, data
+
+    answer, data = tried(between.call, get)
+    meta, told = answer.meta, answer.attributes.get(MTIME)
     between.moved(file, len(data))
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     tag = (meta["e_tag"] or "").strip('"').lower()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cloudcopy.adapters.objects.child.call import TRIES
+
 SMALL_AT_ONCE: Final = 64
 LARGE_AT_ONCE: Final = 8
 _VARIABLE: Final = "RCLONE_CONFIG_R_"
@@ -24,6 +26,7 @@ class Options:
     timeout: float = 300.0
     rate: float = 0.0
     transfers: int = 0
+    tries: int = TRIES
 
     @property
     def small(self) -> int:
@@ -43,6 +46,7 @@ def read(arguments: list[str]) -> Options:
         timeout=seconds(given.get("timeout", "5m")),
         rate=rate(given.get("bwlimit", "off")),
         transfers=int(given.get("transfers", "0")),
+        tries=int(given.get("low-level-retries", str(TRIES))),
     )
 
 

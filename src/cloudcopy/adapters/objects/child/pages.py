@@ -5,7 +5,7 @@ from the instance's side or from an earlier listing, it is asked for several str
 the same time. They are hints: whatever they are, the stretches make up the whole.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,6 +30,9 @@ class Page:
     directories: list[str]
 
 
+Cuts = Callable[[], Sequence[str]]
+
+
 class _Unsorted(Exception):
     """The store does not list in the order of the keys' bytes."""
 
@@ -42,13 +45,13 @@ def hints(names: Sequence[str]) -> list[str]:
 
 
 def pages(
-    cloud: Cloud, call: Call, place: str, *, deep: bool = False, cuts: Sequence[str] = ()
+    cloud: Cloud, call: Call, place: str, *, deep: bool = False, cuts: Cuts | None = None
 ) -> Iterator[Page]:
     """What is in the directory `place`.
 
     Args:
         deep: All objects below it instead, whatever directories they are in.
-        cuts: See `hints`.
+        cuts: Gives `hints`. It is asked once the first page has come, and is not all.
 
     Raises:
         Failure, Stopped
@@ -56,18 +59,33 @@ def pages(
     bucket, _, below = place.partition("/")
     prefix = f"{below}/" if below else ""
     listing = _Listing(cloud, call, bucket, prefix, deep)
-    if cuts:
-        bounds = ["", *(f"{prefix}{each}" for each in cuts), ""]
-        stretches = list(pairwise(bounds))
+    if cuts is None:
+        yield from listing.stretch("", "")
+        return
+    first, token = listing.page("", "", "")
+    stretches = _rest(first, [prefix + each for each in cuts()]) if token else []
+    if stretches:
         try:
             with ThreadPoolExecutor(min(_AT_ONCE, len(stretches))) as pool:
                 found = list(pool.map(lambda each: list(listing.stretch(*each)), stretches))
         except _Unsorted:
             pass
         else:
+            yield first
             yield from (page for some in found for page in some)
             return
-    yield from listing.stretch("", "")
+    yield first
+    if token:
+        yield from listing.stretch("", "", token)
+
+
+def _rest(first: Page, cuts: Sequence[str]) -> list[tuple[str, str]]:
+    """The stretches behind the first page; none if it is not known to be sorted."""
+    keys = [key.encode() for key, _ in first.objects]
+    if first.directories or not keys or keys != sorted(keys):
+        return []
+    bounds = [each for each in cuts if each.encode() > keys[-1]]
+    return list(pairwise([first.objects[-1][0], *bounds, ""])) if bounds else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +96,32 @@ class _Listing:
     prefix: str
     deep: bool
 
-    def stretch(self, after: str, until: str) -> Iterator[Page]:
+    def stretch(self, after: str, until: str, token: str = "") -> Iterator[Page]:
         """Keys behind `after`, up to and with `until`; empty is without that bound."""
-        token = ""
         while True:
-            query = {"list-type": "2", "encoding-type": "url", "prefix": self.prefix}
-            query |= {} if self.deep else {"delimiter": "/"}
-            if token:
-                query["continuation-token"] = token
-            elif after:
-                query["start-after"] = after
-            root = tried(self.call, lambda query=query: self._asked(query))  # type: ignore[misc]
-            page = Page(list(_objects(root)), _prefixes(root))
-            beyond = False
-            if after or until:
-                page, beyond = _within(page, after.encode(), until.encode())
-            sizes = self.cloud.sizes
-            if len(sizes) < REMEMBERED:
-                sizes.update((f"{self.bucket}/{key}", each.size) for key, each in page.objects)
+            page, token = self.page(after, until, token)
             yield page
-            token = text(root, "NextContinuationToken")
-            if beyond or text(root, "IsTruncated") != "true" or not token:
+            if not token:
                 return
+
+    def page(self, after: str, until: str, token: str) -> tuple[Page, str]:
+        """One, and what the next one is asked for with; empty for the last one."""
+        query = {"list-type": "2", "encoding-type": "url", "prefix": self.prefix}
+        query |= {} if self.deep else {"delimiter": "/"}
+        if token:
+            query["continuation-token"] = token
+        elif after:
+            query["start-after"] = after
+        root = tried(self.call, lambda: self._asked(query))
+        page = Page(list(_objects(root)), _prefixes(root))
+        beyond = False
+        if after or until:
+            page, beyond = _within(page, after.encode(), until.encode())
+        sizes = self.cloud.sizes
+        if len(sizes) < REMEMBERED:
+            sizes.update((f"{self.bucket}/{key}", each.size) for key, each in page.objects)
+        more = not beyond and text(root, "IsTruncated") == "true"
+        return page, text(root, "NextContinuationToken") if more else ""
 
     def _asked(self, query: Mapping[str, str]) -> ElementTree.Element:
         _, body = self.cloud.signed.whole(self.call, "GET", self.bucket, query=query)
@@ -113,13 +135,13 @@ def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
         _Unsorted
     """
     keys = [key.encode() for key, _ in page.objects]
-    if keys != sorted(keys) or (keys and after and keys[0] <= after):
+    # Some stores sort directories by their names without the slash.
+    if page.directories or keys != sorted(keys) or (keys and after and keys[0] <= after):
         raise _Unsorted
-    directories = [(each, each.encode()) for each in page.directories]
-    beyond = bool(until) and any(key > until for key in (*keys, *(key for _, key in directories)))
+    beyond = bool(until) and any(key > until for key in keys)
     within = Page(
         [each for each, key in zip(page.objects, keys, strict=True) if not until or key <= until],
-        [each for each, key in directories if key > after and (not until or key <= until)],
+        [],
     )
     return within, beyond
 
@@ -127,15 +149,14 @@ def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
 def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
     quoted = text(page, "EncodingType") == "url"
     for each in page.iterfind("Contents"):
-        told = {child.tag: child.text or "" for child in each}
-        key = unquote_plus(told["Key"]) if quoted else told["Key"]
-        tag = told.get("ETag", "").strip('"').lower()
+        key = each.findtext("Key", "")
+        tag = each.findtext("ETag", "").strip('"').lower()
         yield (
-            key,
+            unquote_plus(key) if quoted else key,
             Object(
-                size=int(told["Size"]),
+                size=int(each.findtext("Size", "")),
                 tag=tag,
-                arrived=told.get("LastModified", ""),
+                arrived=each.findtext("LastModified", ""),
                 md5=tag if MD5.fullmatch(tag) else "",
             ),
         )

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
+from cloudcopy.adapters.objects.child.call import Call
+from cloudcopy.adapters.objects.child.width import Width
+
 PIECE: Final = 16 << 20  # bytes
 MOST: Final = 10_000  # that a store takes for one object
 
@@ -15,9 +18,13 @@ Work = Callable[[memoryview], Any]
 class Pieces:
     """Carries out pieces of work, each with a buffer of `PIECE` bytes, in their order."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, call: Call, width: Width) -> None:
+        self._call, self._width, self._count = call, width, count
         self._waiting: queue.SimpleQueue[tuple[Future[Any], Work] | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(count)
+        ]
         for each in self._threads:
             each.start()
 
@@ -30,13 +37,19 @@ class Pieces:
         for _ in self._threads:
             self._waiting.put(None)
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         buffer = memoryview(bytearray(PIECE))
-        while (item := self._waiting.get()) is not None:
+        while True:
+            self._width.wait(number, self._count, self._call)
+            item = self._waiting.get()
+            if item is None:
+                self._width.open()
+                return
             future, work = item
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work(buffer))
+                    self._width.done(self._count)
                 except BaseException as error:  # noqa: BLE001 - it is the waiting one's
                     future.set_exception(error)
 

@@ -22,7 +22,6 @@ from urllib.parse import quote, urlsplit
 from cloudcopy.adapters.objects.child.call import Call
 from cloudcopy.adapters.objects.child.failing import Failure, Stopped, answered, of_network
 
-TRIES: Final = 5  # of one request
 FIRST_PAUSE: Final = 0.1  # seconds, doubled each time
 CHUNK: Final = 1 << 18
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
@@ -183,12 +182,15 @@ class Signed:
 
 
 def tried(call: Call, work: Callable[[], T]) -> T:
-    """`work`, again after what may pass, `TRIES` times in all."""
-    for count in range(TRIES):
+    """`work`, again after what may pass, as often as the call allows."""
+    for count in range(call.tries):
+        began = time.monotonic()
         try:
             return work()
         except Failure as error:
-            if not error.passing or count == TRIES - 1:
+            if error.throttled:
+                call.refused(began)
+            if not error.passing or count == call.tries - 1:
                 raise
             pause = FIRST_PAUSE * 2**count * (0.5 + random.random() / 2)  # noqa: S311 - spreads, hides nothing
             if call.stopped.wait(pause):
