@@ -60,7 +60,9 @@ def vastai(up: Up, tmp_path: Path, compiled: Path) -> Vastai:
     if not installed():
         pytest.fail(MISSING, pytrace=False)
     home = tmp_path / "home"
-    home.mkdir()
+    for each in (".config", ".cache", ".local/state"):
+        # It makes these itself, and fails when another of it does so at that moment.
+        (home / each / "vastai").mkdir(parents=True)
     return Vastai(
         url=up.api.url, key=up.api.key, home=home, compiled=compiled, forbidden=up.secrets
     )

@@ -149,6 +149,19 @@ def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (b"whole", 5_000_000_001)
 
 
+def test_what_a_killed_copy_left_is_replaced_when_it_begins_again(tmp_path: Path):
+    place = str(tmp_path / "a")
+    left = Path(local.Unfinished("t_1").name(place))
+    left.write_bytes(b"torn, and longer")
+    other = Path(local.Unfinished("t_2").name(place))
+    other.write_bytes(b"of another copy")
+    with local.writing(str(tmp_path), "a", local.Unfinished("t_1")) as file:
+        file.write(memoryview(b"whole"), 0)
+        file.finish(None)
+    assert set(tmp_path.iterdir()) == {tmp_path / "a", other}
+    assert (tmp_path / "a").read_bytes() == b"whole"
+
+
 def test_what_is_left_at_the_end_is_removed(tmp_path: Path):
     unfinished = local.Unfinished()
     with local.writing(str(tmp_path), "a", unfinished) as file:

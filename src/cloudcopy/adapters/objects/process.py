@@ -52,7 +52,7 @@ async def objects_daemon(
         seen.append(inside)
         config = [f"--config={inside.config[1]}"]
         told = [f"{name}={value}" for name, value in flags.values if name in _TOLD]
-        return [*_interpreted(), *config, *patience, *told]
+        return [*_interpreted(), *config, *patience, *told, f"--mark={run_dir.parent.name}"]
 
     ours, theirs = socket.socketpair()
     try:

@@ -26,6 +26,9 @@ CREATE TABLE files (
 ARRIVED: Final = frozenset(each.value for each in Outcome if each.arrived)
 
 
+TAG: Final = "etag"  # what a mover calls the tag of an object in parts, beside hashes
+
+
 class Entry(NamedTuple):
     path: str
     outcome: str | None
@@ -54,10 +57,18 @@ class Book(Scratch):
         """What the store shows; with `known_only` of files that the host named."""
         kind = next(iter(hashes), "")
         rows = [
-            (each.path, each.size, each.hashes.get(kind, ""), nanoseconds(each.time))
+            (
+                each.path,
+                each.size,
+                each.hashes.get(kind, ""),
+                nanoseconds(each.time),
+                each.hashes.get(TAG, ""),
+            )
             for each in batch
         ]
-        columns = "there_size = ?2, there_hash = ?3, there_time = ?4"
+        # Where the host told the tag of an object in parts, it is the tag that must be there.
+        seen = "CASE WHEN instr(coalesce(hash, ''), '-') THEN ?5 ELSE ?3 END"
+        columns = f"there_size = ?2, there_hash = {seen}, there_time = ?4"
         if known_only:
             statement = f"UPDATE files SET {columns} WHERE path = ?1"  # noqa: S608
         else:

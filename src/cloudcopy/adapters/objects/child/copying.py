@@ -28,7 +28,7 @@ class Copier:
     cloud: Cloud
     sums: Sums
     limit: Limit
-    parts: local.Unfinished = field(default_factory=local.Unfinished)
+    parts: local.Unfinished
     begun: sending.Unfinished = field(default_factory=sending.Unfinished)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 

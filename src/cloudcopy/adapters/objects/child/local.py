@@ -6,9 +6,9 @@ A file is written under another name beside its own, which it gets when it is wh
 import errno
 import hashlib
 import os
-import random
 import stat
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ OBJECT: Final = "*local.Object"
 _DIRECTORY: Final = "*local.Directory"
 _LONGEST: Final = 255  # bytes of a name
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_WRITE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_WRITE: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,23 @@ def md5(call: Call, root: str, name: str, sums: Sums) -> str:
 
 
 class Unfinished:
-    """Names of files that are not whole yet, for when there is no time left to be polite."""
+    """Names of files that are not whole yet, for when there is no time left to be polite.
 
-    def __init__(self) -> None:
+    They are the same when a copy is begun again, so that what a killed one left is replaced; and
+    others in another copy, whose `mark` is another.
+    """
+
+    def __init__(self, mark: str = "") -> None:
+        self._mark = mark
         self._turn = threading.Lock()
         self._paths: set[str] = set()
+
+    def name(self, place: str) -> str:
+        """For the file that is to be at `place`."""
+        above, _, name = place.rpartition("/")
+        sign = f".{zlib.crc32(os.fsencode(f'{self._mark}/{name}')):08x}.partial"
+        short = os.fsencode(name)[: _LONGEST - len(sign)].decode("utf-8", "ignore")
+        return f"{above}/{short}{sign}"
 
     def add(self, path: str) -> None:
         with self._turn:
@@ -251,7 +263,7 @@ class Writing:
 def writing(root: str, name: str, unfinished: Unfinished) -> Iterator[Writing]:
     """A new file; it is gone again unless it was finished. Raises Failure."""
     place = f"{root}/{name}"
-    partial = _partial(place)
+    partial = unfinished.name(place)
     try:
         fd = _made(root, name, partial)
     except OSError as error:
@@ -268,13 +280,6 @@ def writing(root: str, name: str, unfinished: Unfinished) -> Iterator[Writing]:
                 Path(partial).unlink()
         unfinished.forget(partial)
         os.close(fd)
-
-
-def _partial(place: str) -> str:
-    above, _, name = place.rpartition("/")
-    sign = f".{random.getrandbits(32):08x}.partial"
-    short = os.fsencode(name)[: _LONGEST - len(sign)].decode("utf-8", "ignore")
-    return f"{above}/{short}{sign}"
 
 
 def _made(root: str, name: str, partial: str) -> int:

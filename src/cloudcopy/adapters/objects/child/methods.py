@@ -34,7 +34,13 @@ class Methods:
         self.cloud = Cloud(options)
         self.sums = Sums()
         self.limit = Limit(options.rate)
-        self.copier = Copier(options=options, cloud=self.cloud, sums=self.sums, limit=self.limit)
+        self.copier = Copier(
+            options=options,
+            cloud=self.cloud,
+            sums=self.sums,
+            limit=self.limit,
+            parts=local.Unfinished(options.mark),
+        )
         self._counts: dict[str, Counts] = {}
         self._turn = threading.Lock()
         self._cuts: dict[str, list[str]] = {}
@@ -234,10 +240,12 @@ class Methods:
             known = None if server else found.mtime
             item["ModTime"] = found.arrived if known is None else stamp(known)
         if opt.get("showHash"):
-            hash = found.md5
-            if not hash and IN_PARTS.fullmatch(found.tag) and self.sums.told(at, found.tag):
-                hash = found.tag
+            hash, tag = found.md5, found.tag if IN_PARTS.fullmatch(found.tag) else ""
+            if not hash and tag and self.sums.told(at, tag):
+                hash = tag
             item["Hashes"] = {_KIND: hash} if hash else {}
+            if tag:
+                item["Hashes"]["etag"] = tag
         return item
 
     # Changes

@@ -19,7 +19,11 @@ _TIME: Final = re.compile(r"([0-9]+)([smh])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Seconds, bytes per second (0 is without limit), and how many files at once."""
+    """Seconds, bytes per second (0 is without limit), and how many files at once.
+
+    Attributes:
+        mark: Names this copy, also when it is begun again.
+    """
 
     store: dict[str, str] = field(repr=False)
     connect: float = 30.0
@@ -27,6 +31,7 @@ class Options:
     rate: float = 0.0
     transfers: int = 0
     tries: int = TRIES
+    mark: str = ""
 
     @property
     def small(self) -> int:
@@ -47,6 +52,7 @@ def read(arguments: list[str]) -> Options:
         rate=rate(given.get("bwlimit", "off")),
         transfers=int(given.get("transfers", "0")),
         tries=int(given.get("low-level-retries", str(TRIES))),
+        mark=given.get("mark", ""),
     )
 
 
