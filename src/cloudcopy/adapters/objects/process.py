@@ -86,12 +86,8 @@ async def objects_daemon(
                 run_dir=run_dir,
                 by_name=True,
             )
-            try:
-                await answering(running)
+            async with answering(running):
                 yield running
-            finally:
-                await asyncio.shield(running.end())
-                log.drain()
     finally:
         ours.close()
         log.close()

@@ -156,17 +156,28 @@ async def daemon(
             os.close(log.writer)
         async with Rc(run_dir, password) as rc:
             running = Daemon(rc, seen[0], log, confined, shown=shown, run_dir=run_dir)
-            try:
-                await answering(running)
+            async with answering(running):
                 yield running
-            finally:
-                await asyncio.shield(running.end())
-                log.drain()
     finally:
         log.close()
 
 
-async def answering(running: Daemon) -> None:
+@asynccontextmanager
+async def answering(running: Daemon) -> AsyncIterator[None]:
+    """From when the program serves its socket; it has ended when this does.
+
+    Raises:
+        Gone: it ended before it answered, or did not answer in time.
+    """
+    try:
+        await _answer(running)
+        yield
+    finally:
+        await asyncio.shield(running.end())
+        running.log.drain()
+
+
+async def _answer(running: Daemon) -> None:
     """Wait until the program serves its socket. Until then a call waits in the socket's queue."""
     ended = asyncio.ensure_future(running.confined.wait())
     asked = asyncio.ensure_future(running.rc.call("rc/noop"))
