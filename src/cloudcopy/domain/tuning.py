@@ -102,8 +102,6 @@ class Tuning:
         buffer: Read ahead for each file.
         spare_head: Do not ask for each object after it was sent.
         spare_checksum: Do not read a large file for its MD5 before it is sent.
-        fast_list: List without directories, in fewer requests. Never for now: our own listing
-            asks for single directories, so that memory stays bounded.
     """
 
     transfers: int
@@ -116,7 +114,6 @@ class Tuning:
     buffer: int = BUFFER
     spare_head: bool = False
     spare_checksum: bool = False
-    fast_list: bool = False
 
     def memory(self, sizes: Sizes) -> int:
         """Bytes that its buffers fill at the most."""
