@@ -37,7 +37,7 @@ NOWHERE = backend(
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spare, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(spare, "ENDED_SECONDS", 0.0)
 
 
 @pytest.fixture(params=["bubblewrap", "landlock"])

@@ -27,8 +27,10 @@ from cloudcopy.adapters.rclone.process import Log
 from cloudcopy.adapters.sandbox.beneath import Shown
 from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 
-# After one was taken, unless it has ended before: a small copy has the cores to itself.
-AGAIN_SECONDS: Final = 1.0
+# When the next is started, after one was taken and after it ended, whichever is first: a small
+# copy, its report and the look at the store have the cores to themselves.
+TAKEN_SECONDS: Final = 1.0
+ENDED_SECONDS: Final = 0.2
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 Owner = tuple[int, int]
 
@@ -150,7 +152,7 @@ class Spares:
             if held:
                 held.left.set()
             held = self._start(owner)
-        self._expect(owner, AGAIN_SECONDS)
+        self._expect(owner, TAKEN_SECONDS)
         try:
             try:
                 found = await asyncio.shield(held.ready)
@@ -163,7 +165,7 @@ class Spares:
             held.left.set()
             if held.task:
                 await asyncio.gather(held.task, return_exceptions=True)
-            self._expect(owner, 0.0)
+            self._expect(owner, ENDED_SECONDS)
 
     @property
     def waits(self) -> "asyncio.Future[Spare] | None":
