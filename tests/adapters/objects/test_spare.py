@@ -55,11 +55,10 @@ async def opened(box: str, tmp_path: Path) -> AsyncIterator[Spares]:
         )
     except Unavailable as error:
         pytest.skip(str(error))
-    directory = tmp_path / "spares"
-    found = Spares(sandbox=sandbox, directory=directory)
+    found = Spares(sandbox, tmp_path)
     yield found
     await found.close()
-    assert not list(directory.glob("*")), "nothing is left behind"
+    assert not list(tmp_path.glob(f"{spare.DIRECTORY}/*")), "nothing is left behind"
 
 
 @asynccontextmanager
