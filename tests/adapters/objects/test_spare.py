@@ -58,7 +58,11 @@ async def opened(box: str, tmp_path: Path) -> AsyncIterator[Spares]:
     found = Spares(sandbox, tmp_path)
     yield found
     await found.close()
-    assert not list(tmp_path.glob(f"{spare.DIRECTORY}/*")), "nothing is left behind"
+    assert left(tmp_path) == [], "nothing is left behind"
+
+
+def left(work_dir: Path) -> list[Path]:
+    return list((work_dir / spare.DIRECTORY).glob("*"))
 
 
 @asynccontextmanager
