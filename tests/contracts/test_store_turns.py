@@ -74,7 +74,8 @@ class Queue:
 
     async def turns(self, limits: Limits) -> Sequence[MachineId]:
         async with self._open_store() as store:
-            return await store.transfers.turns(self._world.account, limits)
+            given = await store.transfers.turns(self._world.account, limits)
+            return list(dict.fromkeys(given.values()))
 
     async def holders(self) -> list[TransferId]:
         async with self._open_store() as store:

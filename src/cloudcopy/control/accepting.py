@@ -1,7 +1,7 @@
 """How orders become transfers: within an open transaction, one or several at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloudcopy.control import orders
 from cloudcopy.domain.errors import CloudCopyError, Rejected
@@ -65,18 +65,17 @@ async def accept_all(
         account: await store.transfers.turns(account, desk.limits)
         for account in dict.fromkeys(transfer.account for transfer, _ in new.values())
     }
-    return [await _accepted(outcomes[place], turns, store) for place in range(len(wanted))]
+    return [_accepted(outcomes[place], turns) for place in range(len(wanted))]
 
 
-async def _accepted(
-    outcome: Transfer | CloudCopyError,
-    turns: Mapping[AccountId, Sequence[MachineId]],
-    store: Store,
+def _accepted(
+    outcome: Transfer | CloudCopyError, turns: Mapping[AccountId, Mapping[TransferId, MachineId]]
 ) -> Accepted | CloudCopyError:
     if isinstance(outcome, CloudCopyError):
         return outcome
     given = turns[outcome.account]
-    return Accepted(await store.transfers.get(outcome.id) if given else outcome, given)
+    admitted = outcome.admitted or outcome.id in given
+    return Accepted(replace(outcome, admitted=admitted), [*given.values()])
 
 
 def _made(wanted: Wanted, machine: MachineId, desk: Desk) -> Transfer:

@@ -179,7 +179,7 @@ async def give_up(id: MachineId, *, caller: Caller, desk: Desk) -> int:
                 ended.append(was)
         freed = dict.fromkeys(each.account for each in ended)
         turns = [await store.transfers.turns(each, desk.limits) for each in freed]
-    for machine in dict.fromkeys([id, *(each for given in turns for each in given)]):
+    for machine in dict.fromkeys([id, *(each for given in turns for each in given.values())]):
         desk.bus.ring(machine)
     for each in ended:
         desk.bus.moved(each.id)

@@ -6,7 +6,7 @@ make the agent say it again.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from math import isfinite
@@ -97,10 +97,10 @@ async def apply(
             return None
         if transfer is was or not await store.transfers.save(transfer, was=was, at=at):
             return None
-        turns: Sequence[MachineId] = ()
+        turns: Mapping[TransferId, MachineId] = {}
         if was.admitted and not transfer.admitted:
             turns = await store.transfers.turns(was.account, limits)
-    for each in turns:
+    for each in dict.fromkeys(turns.values()):
         bus.ring(each)
     bus.moved(transfer.id)
     if transfer.state.final or transfer.state is State.PAUSED:

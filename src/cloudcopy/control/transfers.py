@@ -279,7 +279,7 @@ async def cancel_instance(instance: InstanceId, *, caller: Caller, desk: Desk) -
             store, instance, at=desk.now(), works=frozenset({Work.TRANSFER})
         )
         turns = await store.transfers.turns(caller.account, desk.limits)
-    ring(desk, [found.machine, *turns])
+    ring(desk, [found.machine, *turns.values()])
     for id in moved:
         desk.bus.moved(id)
     return len(moved)
@@ -295,9 +295,9 @@ async def _apply(id: TransferId, event: Event, *, caller: Caller, desk: Desk) ->
         if transfer is not was and not await store.transfers.save(transfer, was=was, at=event.at):
             raise IllegalMove(was, event)
         turns = await store.transfers.turns(caller.account, desk.limits)
-        if turns:
-            transfer = await store.transfers.get(id)
-    ring(desk, [transfer.machine, *turns])
+        if id in turns:
+            transfer = replace(transfer, admitted=True)
+    ring(desk, [transfer.machine, *turns.values()])
     desk.bus.moved(id)
     return transfer
 

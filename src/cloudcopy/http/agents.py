@@ -184,11 +184,13 @@ class Line:
     async def _tell(self, *, full: bool) -> None:
         """Raises Superseded; Unavailable when the database cannot be read now."""
         reads, id = self.app.reads, self.machine.id
-        if not await machines.is_current(self.machine, self.epoch, reads=reads):
+        current, signs = await asyncio.gather(
+            machines.is_current(self.machine, self.epoch, reads=reads), reads.signs(id)
+        )
+        if not current:
             raise Superseded
         if full:
             await machines.heard(id, desk=self.app.machines)
-        signs = await reads.signs(id)
         fresh = [each.transfer for each in signs if each not in self._told]
         if fresh or full:  # whole rows are dear: only those are read that say something new
             only = None if full else fresh

@@ -91,13 +91,13 @@ class Transfers(Protocol):
         """Every transfer of the connection that has not ended, oldest first."""
         ...
 
-    async def turns(self, account: AccountId, limits: Limits) -> Sequence[MachineId]:
+    async def turns(self, account: AccountId, limits: Limits) -> Mapping[TransferId, MachineId]:
         """Give their turn to waiting transfers of the account while `limits` have room: the
         key that holds the fewest turns first, and of each key its oldest. One that has no room
         holds up no other.
 
         Returns:
-            The machines that should be told.
+            Whose turn it is now, and their machines, which should be told.
         """
         ...
 

@@ -72,6 +72,19 @@ _SIGNS = (
     .where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
     .order_by(t.transfers.c.id)
 )
+_LIVE = _TRANSFERS.where(
+    t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE)
+).order_by(t.transfers.c.id)
+_LIVE_AMONG = _LIVE.where(t.transfers.c.id.in_(bindparam("among", expanding=True)))
+_AHEAD = select(func.count().label("ahead")).where(
+    t.transfers.c.account
+    == select(_other.c.account).where(_other.c.id == bindparam("id")).scalar_subquery(),
+    ~t.transfers.c.admitted,
+    t.transfers.c.state == State.QUEUED.value,
+    t.transfers.c.id < bindparam("id"),
+)
+_MACHINE = select(t.machines).where(t.machines.c.id == bindparam("id"))
+_OWN_MACHINE = _MACHINE.where(t.machines.c.account == bindparam("account"))
 _OWN_TRANSFER = _ONE_TRANSFER.where(t.transfers.c.account == bindparam("account"))
 _OWN_INSTANCE = _INSTANCES.where(
     t.instances.c.id == bindparam("id"), t.instances.c.account == bindparam("account")
@@ -116,11 +129,11 @@ class SqlReads(SqlInstanceReads):
     async def live(
         self, machine: MachineId, *, only: Collection[TransferId] | None = None
     ) -> Sequence[TransferSeen]:
-        c = t.transfers.c
-        query = _TRANSFERS.where(c.machine == machine, c.state.in_(rows.LIVE)).order_by(c.id)
-        if only is not None:
-            query = query.where(c.id.in_(only))
-        return [_transfer(row) for row in await self._all(query)]
+        if only is None:
+            found = await self._all(_LIVE, {"machine": machine})
+        else:
+            found = await self._all(_LIVE_AMONG, {"machine": machine, "among": tuple(only)})
+        return [_transfer(row) for row in found]
 
     async def signs(self, machine: MachineId) -> Sequence[Sign]:
         return [
@@ -136,12 +149,7 @@ class SqlReads(SqlInstanceReads):
         return [rows.moved(row) for row in reversed(found)]
 
     async def waiting(self, id: TransferId) -> int:
-        c = t.transfers.c
-        mine = select(c.account).where(c.id == id).scalar_subquery()
-        query = select(func.count().label("ahead")).where(
-            c.account == mine, ~c.admitted, c.state == State.QUEUED.value, c.id < id
-        )
-        return int((await self._all(query))[0]["ahead"])
+        return int((await self._all(_AHEAD, {"id": id}))[0]["ahead"])
 
     async def chunk(self, id: TransferId, attempt: int, number: int) -> bytes | None:
         c = t.ledger_chunks.c
@@ -177,11 +185,8 @@ class SqlReads(SqlInstanceReads):
         return [rows.machine(row) for row in await self._all(query)]
 
     async def machine(self, id: MachineId, *, account: AccountId | None) -> Machine:
-        c = t.machines.c
-        query = select(t.machines).where(c.id == id)
-        if account is not None:
-            query = query.where(c.account == account)
-        return rows.machine(await self._one(query, "machine", id))
+        query = _MACHINE if account is None else _OWN_MACHINE
+        return rows.machine(await self._one(query, "machine", id, {"id": id, "account": account}))
 
     async def instances(
         self, account: AccountId, *, machine: MachineId | None = None

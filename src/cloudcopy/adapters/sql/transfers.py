@@ -38,6 +38,8 @@ _ONCE: Final = {
     )
     for column in (transfers.c.idempotency_key, transfers.c.live_order)
 }
+_ONE: Final = select(transfers).where(transfers.c.id == bindparam("id")).with_for_update()
+_OWN: Final = _ONE.where(transfers.c.account == bindparam("account"))
 _Name = tuple[AccountId, str, str]  # whose, the column, and its value
 
 
@@ -123,10 +125,9 @@ class SqlTransfers:
         return None
 
     async def get(self, id: TransferId, *, account: AccountId | None = None) -> Transfer:
-        query = select(transfers).where(transfers.c.id == id).with_for_update()
-        if account is not None:
-            query = query.where(transfers.c.account == account)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        query = _ONE if account is None else _OWN
+        found = await self._connection.execute(query, {"id": id, "account": account})
+        row = found.mappings().one_or_none()
         if row is None:
             raise NotFound("transfer", id)
         return rows.transfer(row)
@@ -171,7 +172,7 @@ class SqlTransfers:
         )
         return [rows.transfer(row) for row in found.mappings()]
 
-    async def turns(self, account: AccountId, limits: Limits) -> Sequence[MachineId]:
+    async def turns(self, account: AccountId, limits: Limits) -> Mapping[TransferId, MachineId]:
         return await give_turns(self._connection, account, limits)
 
     async def limit(self, id: TransferId, bwlimit: str) -> None:

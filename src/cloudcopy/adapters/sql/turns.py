@@ -6,7 +6,7 @@ more than ten, and a connection that is full is passed over whole.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudcopy.adapters.sql.tables import transfers
 from cloudcopy.domain.machine import MAX_ID, AccountId, MachineId
+from cloudcopy.domain.order import TransferId
 from cloudcopy.domain.transfer import State
 from cloudcopy.domain.turns import Limits
 
@@ -144,13 +145,13 @@ class Room:
 
 async def give_turns(
     connection: AsyncConnection, account: AccountId, limits: Limits
-) -> Sequence[MachineId]:
+) -> Mapping[TransferId, MachineId]:
     """See `ports.store.Transfers.turns`."""
     room = Room(limits)
     for held in await connection.execute(HELD, {"account": account}):
         room.take(held.connection, held.instance, held.key, held.turns)
     if room.left <= 0:
-        return []
+        return {}
     for row in await connection.execute(HEADS, {"account": account, "full": room.full}):
         room.wait(Head(*row))
     given: list[Head] = []
@@ -163,4 +164,4 @@ async def give_turns(
             room.wait(Head(*row))
     if given:
         await connection.execute(_GIVE, [{"given": head.id} for head in given])
-    return [MachineId(machine) for machine in dict.fromkeys(head.machine for head in given)]
+    return {TransferId(head.id): MachineId(head.machine) for head in given}
