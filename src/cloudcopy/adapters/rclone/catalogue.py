@@ -307,4 +307,4 @@ class Catalogue:
     ) -> None:
         """`trees.tree` with the source's kind of times, unless told otherwise."""
         slow = self.here.slow_time if slow_time is None else slow_time
-        await tree(self.sides.rc.call, fs, put, self.patience, slow_time=slow, **options)
+        await tree(self.sides.ahead.call, fs, put, self.patience, slow_time=slow, **options)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import gmtime, strftime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import BAD_NAME, Reason, reason
@@ -128,7 +128,8 @@ async def walk(
     """The files below `fs`, breadth first, one directory in each batch, in no order.
 
     The caller's filters choose as they do in a copy: excluded directories are not entered.
-    A store that has two files of one name gives it twice.
+    A store that has two files of one name gives it twice. The second mover may answer the first
+    call with the whole of a small tree, and that is one batch.
 
     Args:
         hashes: Kinds to ask for. Where rclone must read files or ask for each object, it does
@@ -145,28 +146,34 @@ async def walk(
         Unlisted: a directory could not be listed, e.g. because it vanished meanwhile, and
             nobody is told.
     """
-    asked = parameters(
-        hashes, times=times or server_times, everything=everything, server_times=server_times
+    first = top(
+        fs,
+        hashes=hashes,
+        times=times,
+        everything=everything,
+        server_times=server_times,
+        below=below,
     )
-    fs = by_arrival(fs) if server_times else fs
-    fs = hashed(fs) if hashes else fs
     waiting = deque([below])
     at_once = AT_ONCE
-    running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
+    running: set[asyncio.Task[_Found]] = set()
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 name = waiting.popleft()
-                running.add(asyncio.create_task(_directory(call, fs, name, asked, splits)))
+                asked = first if name == below else {**first, "remote": name, "whole": False}
+                running.add(asyncio.create_task(_directory(call, asked, splits)))
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 try:
-                    files, inside = task.result()
+                    files, inside, whole = task.result()
                 except Unlisted as error:
                     if unlisted is None:
                         raise
                     unlisted(error)
                     continue
+                if whole:
+                    files, inside = await _entered(files, inside, below, directories), []
                 small = len(files) + len(inside) <= SMALL
                 at_once = min(MANY, at_once + 1) if small else AT_ONCE
                 waiting.extend([each for each in inside if await _enter(directories, each)])
@@ -178,14 +185,38 @@ async def walk(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _directory(
-    call: Call, fs: str, directory: str, asked: dict[str, Any], splits: Splits | None
-) -> tuple[list[Listed], list[str]]:
+def top(
+    fs: str,
+    *,
+    hashes: Sequence[str] = (),
+    times: bool = False,
+    everything: bool = False,
+    server_times: bool = False,
+    below: str = "",
+) -> dict[str, Any]:
+    """What `walk` asks first."""
+    asked = parameters(
+        hashes, times=times or server_times, everything=everything, server_times=server_times
+    )
+    fs = by_arrival(fs) if server_times else fs
+    return {"fs": hashed(fs) if hashes else fs, "remote": below, "whole": True, **asked}
+
+
+class _Found(NamedTuple):
+    """Files, directories, and whether that is everything below."""
+
+    files: list[Listed]
+    directories: list[str]
+    whole: bool
+
+
+async def _directory(call: Call, asked: dict[str, Any], splits: Splits | None) -> _Found:
+    directory = asked["remote"]
     known = await splits(directory) if splits else ()
     if known:
         asked = {**asked, "splits": list(known)}
     try:
-        found = await call("operations/list", fs=fs, remote=directory, **asked)
+        found = await call("operations/list", **asked)
     except RcError as error:
         raise Unlisted(directory, error) from error
     files, below = [], []
@@ -194,7 +225,20 @@ async def _directory(
             below.append(str(each["Path"]))
         else:
             files.append(listed(each))
-    return files, below
+    return _Found(files, below, bool(found.get("whole")))
+
+
+async def _entered(
+    files: list[Listed], inside: list[str], below: str, directories: Chosen | None
+) -> list[Listed]:
+    """Those that are not in a directory which is not to be entered."""
+    if directories is None:
+        return files
+    entered = {below}
+    for each in sorted(inside):  # a directory comes before those in it
+        if each.rpartition("/")[0] in entered and await _enter(directories, each):
+            entered.add(each)
+    return [each for each in files if each.path.rpartition("/")[0] in entered]
 
 
 async def _enter(directories: Chosen | None, name: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cloudcopy.adapters.rclone.ahead import Ahead
 from cloudcopy.adapters.rclone.book import ARRIVED, Book, Entry, entries
 from cloudcopy.adapters.rclone.listing import (
     Call,
@@ -20,6 +21,7 @@ from cloudcopy.adapters.rclone.listing import (
     look,
     look_at,
     side,
+    top,
     walk,
 )
 from cloudcopy.adapters.rclone.pairs import unless_absent
@@ -99,21 +101,24 @@ async def _see_source(
 ) -> None:
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
-    single = await _single(call, claim, hashes)
-    if single:
-        await book.see([single], hashes, known_only=known_only)
-        return
-    directories = book.has_directory if known_only else None
-    batches = walk(
-        call,
-        fs,
-        hashes=hashes,
-        server_times=True,
-        directories=directories,
-        splits=book.splits if by_name else None,
-    )
-    async for batch in unless_absent(batches):
-        await book.see(batch, hashes, known_only=known_only)
+    ahead, splits = Ahead(call), book.splits if by_name else None
+    if by_name:
+        known = await book.splits("")
+        asked = top(fs, hashes=hashes, server_times=True)
+        ahead.begin("operations/list", **asked, **({"splits": list(known)} if known else {}))
+    try:
+        single = await _single(call, claim, hashes)
+        if single:
+            await book.see([single], hashes, known_only=known_only)
+            return
+        directories = book.has_directory if known_only else None
+        batches = walk(
+            ahead.call, fs, hashes=hashes, server_times=True, directories=directories, splits=splits
+        )
+        async for batch in unless_absent(batches):
+            await book.see(batch, hashes, known_only=known_only)
+    finally:
+        await ahead.leave()
     if by_name and hashes:
         await _see_hashes(call, fs, book, hashes)
 

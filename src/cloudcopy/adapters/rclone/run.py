@@ -13,7 +13,7 @@ from cloudcopy.adapters.rclone.afterwards import Afterwards
 from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash
+from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash, top
 from cloudcopy.adapters.rclone.names import Names
 from cloudcopy.adapters.rclone.pairs import decided, surveyed
 from cloudcopy.adapters.rclone.passes import Passes
@@ -60,7 +60,15 @@ class Run:
     async def whole(self) -> End:
         """Raises RcError where it could not even begin, Gone when rclone ended."""
         sides = Sides(self.rc, self.copy)
+        try:
+            return await self._whole(sides)
+        finally:
+            await sides.ahead.leave()
+
+    async def _whole(self, sides: Sides) -> End:
         began = self.tuner.monotonic()
+        if self.rc.by_name and not self.rc.single_file and can_choose(self.copy, ""):
+            await self._look_ahead(sides)
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
@@ -74,6 +82,22 @@ class Run:
         if self.copy.work is Work.CHECK:
             return await survey.check(sides, self.spool, self.ledger, self._told, name=name)
         return await self._transfer(sides, name)
+
+    async def _look_ahead(self, sides: Sides) -> None:
+        """Begin to list the store, as `choice` will. Each answer of a far store takes long."""
+        here, there = await sides.kinds()
+        far = there if sides.upload else here
+        kind = shared_hash(here, there)
+        sides.ahead.begin(
+            "operations/list",
+            **top(
+                sides.there,
+                hashes=() if far.slow_hash or not kind else (kind,),
+                times=not far.slow_time,
+                server_times=far.slow_time,
+                everything=sides.upload,
+            ),
+        )
 
     def _told(self, files: int, size: int) -> None:
         self.phase = Phase.VERIFYING
