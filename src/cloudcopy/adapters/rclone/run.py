@@ -67,8 +67,10 @@ class Run:
 
     async def _whole(self, sides: Sides) -> End:
         began = self.tuner.monotonic()
+        kinds = None
         if self.rc.by_name and not self.rc.single_file and can_choose(self.copy, ""):
-            await self._look_ahead(sides)
+            kinds = await sides.kinds()
+            self._look_ahead(sides, *kinds)
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
@@ -81,11 +83,10 @@ class Run:
             return await survey.plan(sides, self.spool, self.ledger, self._told, name=name)
         if self.copy.work is Work.CHECK:
             return await survey.check(sides, self.spool, self.ledger, self._told, name=name)
-        return await self._transfer(sides, name)
+        return await self._transfer(sides, name, *(kinds or await sides.kinds()))
 
-    async def _look_ahead(self, sides: Sides) -> None:
+    def _look_ahead(self, sides: Sides, here: Side, there: Side) -> None:
         """Begin to list the store, as `choice` will. Each answer of a far store takes long."""
-        here, there = await sides.kinds()
         far = there if sides.upload else here
         kind = shared_hash(here, there)
         sides.ahead.begin(
@@ -104,8 +105,7 @@ class Run:
         self.verified += files
         self.bytes_verified += size
 
-    async def _transfer(self, sides: Sides, name: str) -> End:
-        here, there = await sides.kinds()
+    async def _transfer(self, sides: Sides, name: str, here: Side, there: Side) -> End:
         asked = "--checkers" in dict(self.copy.flags.values)
         names = Names(self.rc, at_once=None if asked else MANY)
         catalogue = Catalogue(

@@ -59,6 +59,7 @@ class Methods:
             "sync/copy": self._copy,
             "core/stats": lambda call, given: self._group(given.get("group", "")).told(),
             "core/bwlimit": self._bandwidth,
+            "core/connect": self._connect,
         }
 
     def answer(self, call: Call, method: str, parameters: Item) -> Item:
@@ -86,6 +87,12 @@ class Methods:
 
     def _bandwidth(self, call: Call, given: Item) -> Item:
         self.limit.rate = rate(given["rate"])
+        return {}
+
+    def _connect(self, call: Call, given: Item) -> Item:
+        """Not one of rclone's: open connections, which ask for nothing yet."""
+        count = int(given["count"])
+        _at_once(count, lambda _: self.cloud.signed.connect(call), range(count))
         return {}
 
     # Listing
