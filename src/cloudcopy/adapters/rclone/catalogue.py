@@ -9,7 +9,6 @@ from typing import Any, Final
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.listing import (
     NAMELESS,
-    Chosen,
     Listed,
     Side,
     Unlisted,
@@ -22,6 +21,7 @@ from cloudcopy.adapters.rclone.reasons import BAD_NAME, VANISHED, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.trees import Patience, Put, tree
+from cloudcopy.adapters.rclone.walk import Chosen
 from cloudcopy.domain.ledger import FileRow, Outcome
 
 _FEW: Final = AT_ONCE  # named files that are asked for one by one rather than by directory

@@ -21,13 +21,12 @@ from cloudcopy.adapters.rclone.listing import (
     look,
     look_at,
     side,
-    top,
-    walk,
 )
 from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.adapters.rclone.walk import top, walk
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Direction

@@ -13,7 +13,7 @@ from cloudcopy.adapters.rclone.afterwards import Afterwards
 from cloudcopy.adapters.rclone.catalogue import Catalogue
 from cloudcopy.adapters.rclone.choice import Choice, Unseen, can_choose, chosen
 from cloudcopy.adapters.rclone.ledger import Ledger
-from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash, top
+from cloudcopy.adapters.rclone.listing import MANY, Side, shared_hash
 from cloudcopy.adapters.rclone.names import Names
 from cloudcopy.adapters.rclone.pairs import decided, surveyed
 from cloudcopy.adapters.rclone.passes import Passes
@@ -26,6 +26,7 @@ from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
+from cloudcopy.adapters.rclone.walk import top
 from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode, Work
@@ -67,10 +68,10 @@ class Run:
 
     async def _whole(self, sides: Sides) -> End:
         began = self.tuner.monotonic()
-        kinds = None
         if self.rc.by_name and not self.rc.single_file and can_choose(self.copy, ""):
-            kinds = await sides.kinds()
-            self._look_ahead(sides, *kinds)
+            # As `choice` lists it; what the second mover's sides are is known.
+            first = top(sides.there, hashes=("md5",), server_times=True, everything=sides.upload)
+            sides.ahead.begin("operations/list", **first)
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
@@ -83,29 +84,15 @@ class Run:
             return await survey.plan(sides, self.spool, self.ledger, self._told, name=name)
         if self.copy.work is Work.CHECK:
             return await survey.check(sides, self.spool, self.ledger, self._told, name=name)
-        return await self._transfer(sides, name, *(kinds or await sides.kinds()))
-
-    def _look_ahead(self, sides: Sides, here: Side, there: Side) -> None:
-        """Begin to list the store, as `choice` will. Each answer of a far store takes long."""
-        far = there if sides.upload else here
-        kind = shared_hash(here, there)
-        sides.ahead.begin(
-            "operations/list",
-            **top(
-                sides.there,
-                hashes=() if far.slow_hash or not kind else (kind,),
-                times=not far.slow_time,
-                server_times=far.slow_time,
-                everything=sides.upload,
-            ),
-        )
+        return await self._transfer(sides, name)
 
     def _told(self, files: int, size: int) -> None:
         self.phase = Phase.VERIFYING
         self.verified += files
         self.bytes_verified += size
 
-    async def _transfer(self, sides: Sides, name: str, here: Side, there: Side) -> End:
+    async def _transfer(self, sides: Sides, name: str) -> End:
+        here, there = await sides.kinds()
         asked = "--checkers" in dict(self.copy.flags.values)
         names = Names(self.rc, at_once=None if asked else MANY)
         catalogue = Catalogue(

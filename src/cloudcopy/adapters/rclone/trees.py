@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from cloudcopy.adapters.rclone.listing import NAMELESS, Call, Chosen, Listed, Unlisted, walk
+from cloudcopy.adapters.rclone.listing import NAMELESS, Call, Listed, Unlisted
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE
+from cloudcopy.adapters.rclone.walk import Chosen, walk
 from cloudcopy.domain.patience import asked_seconds, pause
 
 Put = Callable[[Sequence[Listed]], Awaitable[None]]
