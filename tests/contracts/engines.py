@@ -72,7 +72,7 @@ async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[Transf
         pytest.skip(str(error))
     work = tmp_path / "work"
     work.mkdir(mode=0o700)
-    yield RcloneEngine(
+    engine = RcloneEngine(
         sandbox=sandbox,
         binary=await find(),
         work_dir=work,
@@ -82,6 +82,8 @@ async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[Transf
         random=lambda: 0.0,
         monotonic=time.monotonic,
     )
+    yield engine
+    await engine.close()
     assert [*work.glob("run/*"), *work.glob("locks/*")] == [], "a copy leaves nothing behind"
 
 

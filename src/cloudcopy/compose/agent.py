@@ -108,6 +108,7 @@ async def run(
             try:
                 await _work(settings, me, bench, runtime=runtime, stop=stop, connected=connected)
             finally:
+                await engine.close()
                 if runtime is not None:
                     await runtime.close()
     finally:

@@ -25,8 +25,6 @@ from cloudcopy.adapters.objects.child.sums import Sums
 from cloudcopy.adapters.objects.child.width import Width
 from cloudcopy.adapters.rclone.names import askable
 from cloudcopy.adapters.rclone.reasons import reason
-from cloudcopy.adapters.sandbox.section import as_file
-from cloudcopy.domain.connection import Backend
 
 OLD = (1_000_000_000, 1_000_000_000)
 
@@ -67,12 +65,10 @@ def test_a_place_in_the_store_is_a_bucket_and_a_key():
     assert place("R:", "bucket/key") == "bucket/key"
 
 
-def test_the_section_is_read_as_it_was_written(tmp_path: Path):
+def test_options_are_read_in_rclones_spelling_and_no_secret_is_shown():
     secret = {"access_key_id": " k = x ", "secret_access_key": "a/b+c=="}
-    path = tmp_path / "conf"
-    path.write_bytes(as_file(Backend("s3", secret)))
-    read = options.read([f"--config={path}", "--timeout=2h", "--bwlimit=4M", "--transfers=2"])
-    assert read.store == {"type": "s3", **secret}
+    read = options.read(["--timeout=2h", "--bwlimit=4M", "--transfers=2"], secret)
+    assert read.store == secret
     assert (read.timeout, read.rate, read.small, read.large) == (7200, 4 << 20, 2, 2)
     assert "a/b" not in repr(read)
 

@@ -17,6 +17,7 @@ import obstore
 from cloudcopy.adapters.objects import child
 from cloudcopy.adapters.objects.child.main import main
 from cloudcopy.adapters.objects.child.wire import LENGTH_BYTES, LISTENING
+from cloudcopy.adapters.sandbox import launch
 
 # What the interpreter runs: without one more module than it has anyway.
 START: Final = f"""\
@@ -59,11 +60,13 @@ Module = tuple[CodeType, list[str] | None]
 def bundled() -> bytes:
     """What `START` reads, with its length before it. The first call takes 0.1 s or more."""
     ours = [name for name in sys.modules if name.startswith(child.__name__)]
-    above = child.__name__.split(".")
-    ours += [".".join(above[:depth]) for depth in range(1, len(above))]
+    ours.append(launch.__name__)
+    for each in (child.__name__, launch.__name__):
+        above = each.split(".")
+        ours += [".".join(above[:depth]) for depth in range(1, len(above))]
     theirs = [name for name in sys.modules if name.partition(".")[0] == obstore.__name__]
     found: dict[str, Module] = {}
-    for name in (*ours, *theirs):
+    for name in dict.fromkeys((*ours, *theirs)):
         known = _module(name, shown=name in theirs)
         if known:
             found[name] = known

@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections.abc import Mapping, Sequence
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from cloudcopy.adapters.objects.child.wire import LENGTH_BYTES
+from cloudcopy.adapters.objects.child.wire import LENGTH_BYTES, READY, Begin
 from cloudcopy.adapters.rclone.rc import Gone, RcError
 
 _LIMIT: Final = 1 << 20  # bytes read at once; an answer may be longer
@@ -39,6 +40,7 @@ class Link:
         reader, self._writer = await asyncio.open_unix_connection(
             sock=self._connection, limit=_LIMIT
         )
+        self._waiting[READY] = asyncio.get_running_loop().create_future()
         self._writer.write(self._first)  # the program reads it before anything else
         self._reading = asyncio.create_task(self._read(reader))
         return self
@@ -55,13 +57,39 @@ class Link:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
+    @property
+    def alive(self) -> bool:
+        return self._reading is not None and not self._reading.done()
+
+    async def begin(self, told: Begin, *, handed: Sequence[int]) -> None:
+        """Tell the program of its copy, once it is ready. Our own descriptors stay ours.
+
+        Raises:
+            Gone: it ended before.
+        """
+        await self.ready()
+        head, body = _framed(told)
+        try:  # its buffer is empty now, and it sees the descriptors with the first byte
+            socket.send_fds(self._connection, [head], handed)
+        except OSError:
+            raise Gone("the mover ended") from None
+        self._write(body)
+
+    async def ready(self) -> None:
+        """Wait until the program can begin.
+
+        Raises:
+            Gone: it ended before.
+        """
+        await asyncio.shield(self._waiting[READY])
+
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """See `Rc.call`. Giving up on it stops what it does.
 
         Raises:
             RcError, Gone
         """
-        if self._reading is None or self._reading.done():
+        if not self.alive:
             raise Gone(method)
         number = next(self._numbers)
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -81,9 +109,11 @@ class Link:
         return found
 
     def _send(self, request: dict[str, Any]) -> None:
-        body = json.dumps(request).encode()
+        self._write(b"".join(_framed(request)))
+
+    def _write(self, data: bytes) -> None:
         if self._writer and not self._writer.is_closing():
-            self._writer.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
+            self._writer.write(data)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
@@ -98,3 +128,9 @@ class Link:
             for each in self._waiting.values():
                 if not each.done():
                     each.set_exception(Gone("the mover ended"))
+                    each.exception()  # perhaps nobody waits
+
+
+def _framed(message: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    body = json.dumps(message).encode()
+    return len(body).to_bytes(LENGTH_BYTES, "big"), body

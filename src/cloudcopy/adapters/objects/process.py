@@ -1,34 +1,31 @@
-"""One `objects.child` for one copy: started confined, listened to, ended."""
+"""One `objects.child` for one copy: told what it is, listened to, ended."""
 
 import asyncio
-import os
-import socket
-import sys
-import sysconfig
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import obstore
-
-from cloudcopy.adapters.objects.bundle import START, bundled
-from cloudcopy.adapters.objects.link import Link
+from cloudcopy.adapters.objects.child.wire import DATA, RUN, Begin
+from cloudcopy.adapters.objects.spare import Spare, Spares, libraries, spare
 from cloudcopy.adapters.rclone.flags import PATIENT
-from cloudcopy.adapters.rclone.process import Daemon, Log, answering
-from cloudcopy.adapters.sandbox.beneath import Shown
-from cloudcopy.adapters.sandbox.cell import Inside, Program, Sandbox
+from cloudcopy.adapters.rclone.process import READY_SECONDS, Daemon, answering
+from cloudcopy.adapters.rclone.rc import Gone
+from cloudcopy.adapters.sandbox.beneath import Shown, holder
+from cloudcopy.adapters.sandbox.cell import Inside, becoming
+from cloudcopy.adapters.sandbox.child import given
+from cloudcopy.adapters.sandbox.section import options
 from cloudcopy.domain.connection import Backend
+from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.flags import Flags
 
 _TOLD: Final = ("--transfers", "--bwlimit")
-_LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_RUN, _SHOWN = 1, 2  # among the descriptors that are handed over
 
 
 @asynccontextmanager
 async def objects_daemon(
-    sandbox: Sandbox,
+    spares: Spares,
     *,
     shown: Shown,
     writable: bool,
@@ -44,81 +41,72 @@ async def objects_daemon(
     Raises:
         Gone: it ended before it answered; why is in its log.
     """
-    modules = await asyncio.to_thread(bundled)
-    log = Log(feed)
-    seen: list[Inside] = []
-
-    def arguments(inside: Inside) -> list[str]:
-        seen.append(inside)
-        config = [f"--config={inside.config[1]}"]
-        told = [f"{name}={value}" for name, value in flags.values if name in _TOLD]
-        return [*_interpreted(), *config, *patience, *told, f"--mark={run_dir.parent.name}"]
-
-    ours, theirs = socket.socketpair()
-    try:
-        try:
-            confined = await sandbox.start(
-                Program(
-                    binary=_interpreter(),
-                    arguments=arguments,
-                    shown=shown,
-                    writable=writable,
-                    store=None,
-                    run_dir=run_dir,
-                    config=backend,
-                    lock_fd=lock_fd,
-                    stderr=log.writer,
-                    socket=theirs.fileno(),
-                    libraries=_libraries(),
+    words = [f"{name}={value}" for name, value in flags.values if name in _TOLD]
+    told: Begin = {
+        "words": [*patience, *words, f"--mark={run_dir.parent.name}"],
+        "store": options(backend),
+        "rules": None,
+        "handed": False,
+    }
+    async with AsyncExitStack() as stack:
+        with ExitStack() as ours:
+            handed = _handed(spares, told, shown, run_dir, ours, writable=writable)
+            if handed:
+                found = await stack.enter_async_context(spares.taken(shown.owner, feed))
+                inside = Inside(data=_named(DATA), run=_named(RUN), store=None, config=())
+            else:
+                started = spare(
+                    spares.sandbox, run_dir=run_dir, feed=feed, shown=shown, writable=writable
                 )
-            )
-        finally:
-            theirs.close()
-            os.close(log.writer)
-        ours.setblocking(False)
-        async with Link(ours, first=modules) as link:
-            running = Daemon(
-                link,
-                seen[0],
-                log,
-                confined,
-                shown=shown,
-                run_dir=run_dir,
-                by_name=True,
-            )
-            async with answering(running):
-                yield running
-    finally:
-        ours.close()
-        log.close()
+                found = await stack.enter_async_context(started)
+                inside = found.inside
+            await _begin(found, told, [*handed, lock_fd])
+        running = Daemon(
+            found.link,
+            inside,
+            found.log,
+            found.confined,
+            shown=shown,
+            run_dir=run_dir,
+            by_name=True,
+        )
+        await stack.enter_async_context(answering(running))
+        yield running
 
 
-def _interpreter() -> Path:
-    return Path(sys.executable).resolve()
+def _named(fd: int) -> str:
+    return f"/proc/self/fd/{fd}"
 
 
-def _interpreted() -> list[str]:
-    """The interpreter's arguments: nothing of the agent's environment, of a user's directories
-    or of what `site` would find."""
-    return ["-I", "-S", "-B", "-c", START]
+def _handed(
+    spares: Spares,
+    told: Begin,
+    shown: Shown,
+    run_dir: Path,
+    stack: ExitStack,
+    *,
+    writable: bool,
+) -> list[int]:
+    """The descriptors of what may be seen, with the rules for them in `told`; none where it must
+    be shown from the start."""
+    handover = spares.sandbox.handover(libraries())
+    if handover is None:
+        return []
+    try:
+        directory = stack.enter_context(holder(shown))
+    except Invalid:
+        return []  # a link to a file: a sandbox that can show it does
+    told["handed"] = True
+    if handover.rules is not None:
+        right = "change" if writable else "read"
+        told["rules"] = [*handover.rules, (_RUN, "read"), (_SHOWN, right)]
+    run = stack.enter_context(given(run_dir, becoming(shown.owner)))
+    return [directory, run, shown.fd]
 
 
-@cache
-def _libraries() -> Sequence[Path]:
-    """What the interpreter reads: itself, its library, the system's, and obstore."""
-    shared = Path(str(sysconfig.get_config_var("LIBDIR"))) / str(
-        sysconfig.get_config_var("INSTSONAME")
-    )
-    own = [
-        *map(Path, _LIBRARIES),
-        _interpreter(),
-        Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix})),
-        Path(sysconfig.get_path("platstdlib", vars={"platbase": sys.base_prefix})),
-        shared,
-        Path(str(obstore.__file__)).resolve().parent,
-    ]
-    wanted: list[Path] = []
-    for each in own:
-        if each.exists() and not any(each.is_relative_to(known) for known in wanted):
-            wanted.append(each)
-    return tuple(wanted)
+async def _begin(found: Spare, told: Begin, handed: list[int]) -> None:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await found.link.begin(told, handed=handed)
+    except TimeoutError:
+        raise Gone("the mover did not start in time") from None

@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from cloudcopy.adapters.objects.process import objects_daemon
+from cloudcopy.adapters.objects.spare import Spares
 from cloudcopy.adapters.rclone.between import FarSide, check_apart, elsewhere, neighbour
 from cloudcopy.adapters.rclone.ending import refused
 from cloudcopy.adapters.rclone.flags import PATIENT
@@ -47,6 +48,7 @@ log = structlog.get_logger()
 
 PROGRESS_SECONDS: Final = 1.0  # lossy, latest value only: more often shows nothing more
 _PRIVATE: Final = 0o700
+_RUNS: Final = "run"  # in the work directory; what is in it goes when an agent starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,15 @@ class RcloneEngine:
     random: Callable[[], float]
     monotonic: Callable[[], float]
     tuners: Tuners = field(default_factory=Tuners)
+    spares: Spares = field(init=False)
+
+    def __post_init__(self) -> None:
+        spares = Spares(sandbox=self.sandbox, directory=self.work_dir / _RUNS)
+        object.__setattr__(self, "spares", spares)
+
+    async def close(self) -> None:
+        """Once every copy has ended: wait until nothing that was started here lives."""
+        await self.spares.close()
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
         yield Progress(phase=Phase.PREPARING)
@@ -144,7 +155,7 @@ class RcloneEngine:
         writable = download and _changes(copy)
         if mover is Mover.OBJECTS:
             process = objects_daemon(
-                self.sandbox,
+                self.spares,
                 shown=shown,
                 writable=writable,
                 run_dir=run_dir,
@@ -313,7 +324,7 @@ def _unlock(work_dir: Path, transfer: str, fd: int) -> None:
 
 def _run_directory(work_dir: Path, transfer: str) -> Path:
     """A fresh private directory; a dead copy's leftovers go first. Called under the lock."""
-    own = work_dir / "run" / transfer
+    own = work_dir / _RUNS / transfer
     shutil.rmtree(own, ignore_errors=True)
     run_dir = own / "rc"
     run_dir.mkdir(mode=_PRIVATE, parents=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.objects.process import objects_daemon
+from cloudcopy.adapters.objects.spare import Spares
 from cloudcopy.adapters.rclone.book import Book, told
 from cloudcopy.adapters.rclone.flags import IMPATIENT, PATIENT
 from cloudcopy.adapters.rclone.ledger import Ledger
@@ -50,13 +51,17 @@ class StoreProbe:
     work_dir: Path
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     standby: Standby = field(init=False)
+    spares: Spares = field(init=False)
 
     def __post_init__(self) -> None:
+        spares = Spares(sandbox=self.sandbox, directory=self.work_dir)
+        object.__setattr__(self, "spares", spares)
         object.__setattr__(self, "standby", Standby(self._opened))
 
     async def close(self) -> None:
         """Wait until every mover that was started here has ended."""
         await self.standby.close()
+        await self.spares.close()
 
     async def check(self, backend: Backend, root: RemotePath) -> None:
         opening = Opening(backend, Flags(), Mover.RCLONE)
@@ -116,7 +121,7 @@ class StoreProbe:
             with open_source(empty, InstancePath("")) as shown, _nothing() as nothing:
                 if opening.mover is Mover.OBJECTS:
                     process = objects_daemon(
-                        self.sandbox,
+                        self.spares,
                         shown=shown,
                         writable=False,
                         run_dir=run_dir,

@@ -26,7 +26,7 @@ class Log:
     """The reading end of rclone's stderr; hands over whole lines, in order."""
 
     def __init__(self, feed: Callable[[bytes], None]) -> None:
-        self._feed = feed
+        self.feed = feed  # another, once the program works for somebody else
         self._rest = b""
         self._fd, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(self.writer, True)
@@ -39,7 +39,7 @@ class Log:
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 for line in lines:
                     if line:
-                        self._feed(line)
+                        self.feed(line)
                 self._rest = self._rest[:MAX_LINE]
             asyncio.get_running_loop().remove_reader(self._fd)  # every writer has closed it
 

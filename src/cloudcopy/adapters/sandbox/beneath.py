@@ -55,6 +55,10 @@ class Shown:
     uid: int
     gid: int
 
+    @property
+    def owner(self) -> tuple[int, int]:
+        return self.uid, self.gid
+
     def close(self) -> None:
         os.close(self.fd)
 
@@ -90,6 +94,43 @@ def open_source(root: Path, path: InstancePath) -> Shown:
             os.close(fd)
             raise
     return _shown(fd, "" if stat.S_ISDIR(mode) else path.name, owner)
+
+
+@contextmanager
+def holder(shown: Shown) -> Iterator[int]:
+    """The directory that was shown, or the one that holds the file that was.
+
+    Raises:
+        Invalid: the file was named by a link, which rclone would not follow, or was moved.
+        Unavailable: the directory is not there any more.
+    """
+    if not shown.name:
+        yield shown.fd
+        return
+    try:
+        fd = os.open(shown.host_path.parent, os.O_PATH | os.O_CLOEXEC)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise Unavailable(f"the directory of {shown.name} cannot be opened: {reason}") from None
+    try:
+        if not _is_in(fd, shown):
+            raise Invalid(
+                "src",
+                f"{shown.name} is a symbolic link to a file, which this machine's sandbox "
+                "cannot copy; name the file itself, or install bubblewrap there",
+                code="link_to_file",
+            )
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _is_in(directory: int, shown: Shown) -> bool:
+    try:
+        found = os.stat(shown.name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(shown.fd))
 
 
 def open_target(root: Path, path: InstancePath) -> Shown:

@@ -10,6 +10,7 @@ this host fails instead of vanishing.
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Final
 
 from cloudcopy.adapters.sandbox import launch
 from cloudcopy.adapters.sandbox.beneath import Shown
-from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
+from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Handover, Inside, Program
 from cloudcopy.adapters.sandbox.child import (
     beside,
     ending,
@@ -84,10 +85,13 @@ class Bubblewrap:
             async with ending(process):
                 return await process.wait() == 0
 
+    def handover(self, libraries: Sequence[Path]) -> Handover | None:
+        """The cell's own files are all that is in it; what is handed over lies outside."""
+        return Handover([("/", "programs")]) if launch.landlock_abi() else None
+
     async def start(self, program: Program) -> Confined:
-        single = f"/{program.shown.name}" if program.shown.name else ""
         inside = Inside(
-            data="/data",
+            data="/data" if program.shown else "",
             run="/run",
             store="/store" if program.store else None,
             config=("--config", "/cred/rclone.conf"),
@@ -98,7 +102,9 @@ class Bubblewrap:
                 mounts.add(stack.enter_context(opened(program.binary)), "/rclone")
             for path in program.libraries:
                 mounts.add(stack.enter_context(opened(path)), str(path))
-            mounts.add(program.shown.fd, f"/data{single}", writable=program.writable)
+            if program.shown:
+                single = f"/{program.shown.name}" if program.shown.name else ""
+                mounts.add(program.shown.fd, f"/data{single}", writable=program.writable)
             mounts.add(stack.enter_context(run_directory(program)), "/run", writable=True)
             if isinstance(program.store, Shown):
                 single = f"/{program.store.name}" if program.store.name else ""
@@ -106,7 +112,9 @@ class Bubblewrap:
             elif program.store:
                 store = stack.enter_context(opened(program.store))
                 mounts.add(store, "/store", writable=program.store_writable)
-            config = beside(stack, stack.enter_context(holding(as_file(program.config))))
+            config = as_file(program.config) if program.config else b""
+            config_fd = beside(stack, stack.enter_context(holding(config)))
+            lock = [] if program.lock_fd is None else [beside(stack, program.lock_fd)]
             info, told = os.pipe()
             stack.callback(os.close, info)
             ours = stack.enter_context(ExitStack())
@@ -116,7 +124,7 @@ class Bubblewrap:
                 Plan(
                     parent=os.getpid(),
                     told=-1,
-                    keep=[config, told, beside(stack, program.lock_fd), *mounts.kept],
+                    keep=[config_fd, told, *lock, *mounts.kept],
                     user=program.user,
                     stage=mounts.stage,
                     cwd=None,
@@ -130,7 +138,7 @@ class Bubblewrap:
                         *mounts.arguments,
                         *(word for path in HOST_FILES for word in ("--ro-bind-try", path, path)),
                         *_MEMORY,
-                        *("--perms", "0600", "--file", str(config), "/cred/rclone.conf"),
+                        *("--perms", "0600", "--file", str(config_fd), "/cred/rclone.conf"),
                         *("--info-fd", str(told)),
                         *_READ_ONLY,
                         *_HOME,

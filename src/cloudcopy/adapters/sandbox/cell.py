@@ -36,7 +36,8 @@ class Inside:
     """The cell as rclone sees it.
 
     Attributes:
-        data: The directory that was shown, or a directory with the one file that was.
+        data: The directory that was shown, or a directory with the one file that was; empty
+            where nothing was.
         run: Where the socket goes, rclone's working directory; empty where it has no other name.
         store: The directory in the place of a store, if there is one.
         config: rclone's arguments that name its configuration.
@@ -54,13 +55,15 @@ class Program:
 
     Attributes:
         arguments: rclone's arguments, given where things are. Seen by every user of the host.
+        shown: None for a program that waits, and is handed over what it may see (`Handover`).
+        owner: The uid and gid of whom that will belong to.
         writable: The data may be changed: it is a download.
         store: In the place of a store: a directory, which may be changed when the data may not,
             or what was opened of another instance, which is only read.
         listed: Of a single file's directory the names may be listed, for a program that does
             not open a file without.
         run_dir: A private directory, empty; rclone makes its socket there.
-        config: Becomes the remote `R`.
+        config: Becomes the remote `R`; None for a program that is told otherwise.
         lock_fd: Inherited by rclone, so that a lock on it is held while rclone lives.
         stderr: A descriptor for rclone's log.
         socket: One that rclone inherits in the way of systemd.
@@ -70,13 +73,14 @@ class Program:
 
     binary: Path
     arguments: Callable[[Inside], Sequence[str]]
-    shown: Shown
-    writable: bool
-    store: Path | Shown | None
+    shown: Shown | None
+    writable: bool = False
+    store: Path | Shown | None = None
     run_dir: Path
-    config: Backend = field(repr=False)
-    lock_fd: int
+    config: Backend | None = field(repr=False, default=None)
+    lock_fd: int | None = None
     stderr: int
+    owner: tuple[int, int] | None = None
     listed: bool = False
     socket: int | None = None
     libraries: Sequence[Path] = ()
@@ -88,12 +92,39 @@ class Program:
     @property
     def user(self) -> tuple[int, int] | None:
         """The uid and gid to become: the owner of the instance, when only root is not it."""
-        return (self.shown.uid, self.shown.gid) if os.geteuid() == 0 and self.shown.uid else None
+        return becoming(self.shown.owner if self.shown else self.owner)
+
+
+def becoming(owner: tuple[int, int] | None) -> tuple[int, int] | None:
+    """See `Program.user`."""
+    return owner if os.geteuid() == 0 and owner and owner[0] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """How a program that was shown nothing is kept to what it is handed over later.
+
+    It confines itself by Landlock before it looks at anything of it, for ever.
+
+    Attributes:
+        rules: What it may open besides, a path with a key of `launch.RIGHTS`; None where
+            nothing confines it.
+    """
+
+    rules: Sequence[tuple[str, str]] | None
 
 
 class Sandbox(Protocol):
     @property
     def name(self) -> str: ...
+
+    def handover(self, libraries: Sequence[Path]) -> Handover | None:
+        """None where a program must be shown all that it will see when it starts.
+
+        Args:
+            libraries: `Program.libraries`.
+        """
+        ...
 
     async def start(self, program: Program) -> "Confined":
         """Start it. The caller keeps and closes its own descriptors.

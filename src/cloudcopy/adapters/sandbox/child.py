@@ -6,7 +6,7 @@ import marshal
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Final
@@ -135,13 +135,18 @@ def opened(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-@contextmanager
-def run_directory(program: Program) -> Iterator[int]:
+def run_directory(program: Program) -> AbstractContextManager[int]:
     """A descriptor of it, after it was given to the user that rclone becomes."""
-    fd = os.open(program.run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return given(program.run_dir, program.user)
+
+
+@contextmanager
+def given(directory: Path, user: tuple[int, int] | None) -> Iterator[int]:
+    """A descriptor of the directory, after it was given to `user`, if there is one."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if program.user:
-            os.fchown(fd, *program.user)
+        if user:
+            os.fchown(fd, *user)
         yield fd
     finally:
         os.close(fd)

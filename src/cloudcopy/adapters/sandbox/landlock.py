@@ -10,23 +10,28 @@ read while it lives; a refreshed token stays in its memory.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.sandbox import launch
-from cloudcopy.adapters.sandbox.beneath import Shown
-from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Inside, Program
+from cloudcopy.adapters.sandbox.beneath import Shown, holder
+from cloudcopy.adapters.sandbox.cell import HOST_FILES, Confined, Handover, Inside, Program
 from cloudcopy.adapters.sandbox.child import beside, ending, launched, opened, run_directory
 from cloudcopy.adapters.sandbox.plan import Plan
 from cloudcopy.adapters.sandbox.section import as_environment
-from cloudcopy.domain.errors import Invalid, Unavailable
+from cloudcopy.domain.errors import Unavailable
 
 # The working directory, by a name that is always the same. A relative socket address keeps
 # clear of the 108 bytes that such an address may have.
 _HERE: Final = "/proc/self/cwd"
+
+_SYSTEM: Final = (
+    ("/dev/null", "device"),
+    *((path, "read") for path in ("/dev/urandom", *HOST_FILES)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,13 @@ class Landlock:
         """Whether this kernel has Landlock and lets us use it."""
         return launch.landlock_abi() > 0
 
+    def handover(self, libraries: Sequence[Path]) -> Handover | None:
+        return Handover([*_SYSTEM, *_readable(libraries)])
+
     async def start(self, program: Program) -> Confined:
-        return await _start(program, confined=True)
+        """A program that was shown nothing is not confined until it was (`Handover`): Landlock
+        only ever takes away."""
+        return await _start(program, confined=program.shown is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +67,15 @@ class Unconfined:
     def name(self) -> str:
         return "unconfined"
 
+    def handover(self, libraries: Sequence[Path]) -> Handover | None:
+        return Handover(None)
+
     async def start(self, program: Program) -> Confined:
         return await _start(program, confined=False)
 
 
-@contextmanager
-def _directory(shown: Shown) -> Iterator[int]:
-    """The directory that was shown, or the one that holds the file that was.
-
-    Raises:
-        Invalid: the file was named by a link, which rclone would not follow, or was moved.
-    """
-    if not shown.name:
-        yield shown.fd
-        return
-    with opened(shown.host_path.parent) as holder:
-        found = os.stat(shown.name, dir_fd=holder, follow_symlinks=False)
-        if not os.path.samestat(found, os.fstat(shown.fd)):
-            raise Invalid(
-                "src",
-                f"{shown.name} is a symbolic link to a file, which this machine's sandbox "
-                "cannot copy; name the file itself, or install bubblewrap there",
-                code="link_to_file",
-            )
-        yield holder
+def _readable(libraries: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(str(path), "programs") for path in libraries]
 
 
 @contextmanager
@@ -88,8 +83,8 @@ def _store(store: Path | Shown | None) -> Iterator[int | None]:
     """A descriptor of the directory in the place of a store."""
     match store:
         case Shown():
-            with _directory(store) as holder:
-                yield holder
+            with holder(store) as found:
+                yield found
         case Path():
             with opened(store) as place:
                 yield place
@@ -101,11 +96,12 @@ async def _start(program: Program, *, confined: bool) -> Confined:
     with ExitStack() as stack:
         binary = beside(stack, stack.enter_context(opened(program.binary)))
         run = stack.enter_context(run_directory(program))
-        data = beside(stack, stack.enter_context(_directory(program.shown)))
+        shown = program.shown
+        data = beside(stack, stack.enter_context(holder(shown))) if shown else None
         store = stack.enter_context(_store(program.store))
         store = None if store is None else beside(stack, store)
         inside = Inside(
-            data=f"/proc/self/fd/{data}",
+            data="" if data is None else f"/proc/self/fd/{data}",
             run="",
             store=None if store is None else f"/proc/self/fd/{store}",
             config=("--config", ""),
@@ -113,18 +109,20 @@ async def _start(program: Program, *, confined: bool) -> Confined:
         rules: list[tuple[int | str, str]] = [
             (binary, "run"),
             (run, "serve"),
-            (program.shown.fd, "change" if program.writable else "read"),
-            ("/dev/null", "device"),
-            *((path, "read") for path in ("/dev/urandom", *HOST_FILES)),
-            *((str(path), "programs") for path in program.libraries),
+            *_SYSTEM,
+            *_readable(program.libraries),
         ]
+        if shown:
+            rules.append((shown.fd, "change" if program.writable else "read"))
         if isinstance(program.store, Shown):
             rules.append((program.store.fd, "read"))
         elif store is not None:
             rules.append((store, "change" if program.store_writable else "read"))
-        if program.listed:
+        if program.listed and data is not None:
             rules.append((data, "list"))
-        keep = [beside(stack, program.lock_fd), data, *([] if store is None else [store])]
+        lock = None if program.lock_fd is None else beside(stack, program.lock_fd)
+        keep = [each for each in (lock, data, store) if each is not None]
+        config = as_environment(program.config) if program.config else {}
         process = await launched(
             Plan(
                 parent=os.getpid(),
@@ -139,13 +137,13 @@ async def _start(program: Program, *, confined: bool) -> Confined:
                     str(program.binary) if program.libraries else "rclone",
                     *program.arguments(inside),
                 ],
-                env={"HOME": _HERE, "TMPDIR": _HERE, **as_environment(program.config)},
+                env={"HOME": _HERE, "TMPDIR": _HERE, **config},
                 listening=program.socket,
             ),
             passed=[
                 binary,
                 run,
-                program.shown.fd,
+                *([shown.fd] if shown else []),
                 *([program.store.fd] if isinstance(program.store, Shown) else []),
             ],
             stderr=program.stderr,

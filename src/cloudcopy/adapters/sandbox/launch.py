@@ -142,7 +142,8 @@ def _is_directory(fd: int) -> bool:
     return os.path.isdir(f"/proc/self/fd/{fd}")  # noqa: PTH112
 
 
-def _restrict(rules: list[tuple[int | str, str]]) -> None:
+def restrict(rules: list[tuple[int | str, str]]) -> None:
+    """Confine this thread, and what it starts, to `rules` for ever (`Plan.rules`)."""
     abi = landlock_abi()
     handled = (1 << _HANDLED_BITS.get(abi, 16)) - 1
     fields = [handled]
@@ -187,7 +188,7 @@ def _run(plan: Plan) -> None:
         os.fchdir(plan["cwd"])
     _inherit_only(plan["keep"])
     if plan["rules"] is not None:
-        _restrict(plan["rules"])
+        restrict(plan["rules"])
     if plan["listening"] is not None:
         os.dup2(plan["listening"], LISTENING)
         os.set_inheritable(LISTENING, True)

@@ -8,7 +8,6 @@ asks rclone itself.
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from cloudcopy.domain.connection import Backend
@@ -26,7 +25,7 @@ def as_file(backend: Backend) -> bytes:
     Raises:
         Invalid: a value cannot be written so that rclone reads it back unchanged.
     """
-    lines = [f"{name} = {_quoted(name, value)}" for name, value in _options(backend).items()]
+    lines = [f"{name} = {_quoted(name, value)}" for name, value in options(backend).items()]
     return "\n".join([f"[{REMOTE}]", *lines, ""]).encode()
 
 
@@ -37,17 +36,22 @@ def as_environment(backend: Backend) -> dict[str, str]:
         Invalid: a value has a line break that means nothing to rclone.
     """
     return {
-        f"RCLONE_CONFIG_{REMOTE}_{name.upper()}": value for name, value in _options(backend).items()
+        f"RCLONE_CONFIG_{REMOTE}_{name.upper()}": value for name, value in options(backend).items()
     }
 
 
-def _options(backend: Backend) -> Mapping[str, str]:
-    options = {"type": backend.type}
+def options(backend: Backend) -> dict[str, str]:
+    """The store's options, each in one line.
+
+    Raises:
+        Invalid: a value has a line break that means nothing to rclone.
+    """
+    found = {"type": backend.type}
     for name, value in backend.options.items():
-        if not _NAME.fullmatch(name) or name in options:
+        if not _NAME.fullmatch(name) or name in found:
             raise Invalid("parameters", f"{name[:40]!r} is not the name of an option")
-        options[name] = _one_line(name, value)
-    return options
+        found[name] = _one_line(name, value)
+    return found
 
 
 def _one_line(name: str, value: str) -> str:

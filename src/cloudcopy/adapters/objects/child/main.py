@@ -1,10 +1,14 @@
-"""The program: serves the socket that it inherits until the agent is gone, or SIGTERM."""
+"""The program: serves the socket that it inherits until the agent is gone, or SIGTERM.
+
+It may have waited for long when it is told of its copy, knowing nothing and able to reach nothing
+of it. What it may touch of the instance is handed over as descriptors, and it confines itself to
+that before it looks at anything.
+"""
 
 import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 from dataclasses import dataclass, field
 from types import FrameType
@@ -14,7 +18,8 @@ from cloudcopy.adapters.objects.child.call import Call, log
 from cloudcopy.adapters.objects.child.failing import Failure, Stopped, Unsupported
 from cloudcopy.adapters.objects.child.methods import Methods
 from cloudcopy.adapters.objects.child.options import read
-from cloudcopy.adapters.objects.child.wire import LISTENING, Peer
+from cloudcopy.adapters.objects.child.wire import DATA, LISTENING, RUN, Begun, Peer
+from cloudcopy.adapters.sandbox.launch import restrict
 
 _QUIT: Final = "core/quit"
 
@@ -26,8 +31,16 @@ class _Asked(Exception):
 def main() -> None:
     signal.signal(signal.SIGTERM, _asked)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    options = read(sys.argv[1:])
-    service = _Service(Peer(socket.socket(fileno=LISTENING)), Methods(options), options.tries)
+    peer = Peer(socket.socket(fileno=LISTENING))
+    try:
+        begun = peer.begin()
+    except _Asked:
+        return
+    if begun is None:
+        return
+    _confine(begun)
+    options = read(begun.told["words"], begun.told["store"])
+    service = _Service(peer, Methods(options), options.tries)
     with contextlib.suppress(_Asked):
         service.serve()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -35,6 +48,19 @@ def main() -> None:
         call.stop()
     service.methods.copier.leave()
     os._exit(0)  # what still waits for a store must not keep us
+
+
+def _confine(begun: Begun) -> None:
+    """Raises OSError: the kernel does not do it; then nothing is done at all."""
+    if begun.told["handed"]:
+        for fd, place in zip(begun.handed, (DATA, RUN), strict=False):
+            os.dup2(fd, place)
+    rules = begun.told["rules"]
+    if rules is None:
+        return
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - a thread that runs stays free
+        raise OSError("something runs already")
+    restrict([(begun.handed[x] if isinstance(x, int) else x, right) for x, right in rules])
 
 
 def _asked(number: int, frame: FrameType | None) -> None:

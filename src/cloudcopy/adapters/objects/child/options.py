@@ -1,17 +1,14 @@
-"""What this program is told when it starts: the store by a file or by variables, the rest as
-arguments."""
+"""What this program is told when it begins (`wire.Begin`)."""
 
-import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from cloudcopy.adapters.objects.child.call import TRIES
 
 SMALL_AT_ONCE: Final = 64
 LARGE_AT_ONCE: Final = 8
-_VARIABLE: Final = "RCLONE_CONFIG_R_"
 _UNITS: Final = {"": 1024, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE: Final = re.compile(r"([0-9.]+)([bkmgtp]?)i?", re.IGNORECASE)
 _TIME: Final = re.compile(r"([0-9]+)([smh])")
@@ -42,11 +39,10 @@ class Options:
         return min(LARGE_AT_ONCE, self.transfers or LARGE_AT_ONCE)
 
 
-def read(arguments: list[str]) -> Options:
-    given = dict(each.lstrip("-").split("=", 1) for each in arguments)
-    config = given.get("config", "")
+def read(words: Sequence[str], store: dict[str, str]) -> Options:
+    given = dict(each.lstrip("-").split("=", 1) for each in words)
     return Options(
-        store=_file(Path(config)) if config else _environment(),
+        store=store,
         connect=seconds(given.get("contimeout", "30s")),
         timeout=seconds(given.get("timeout", "5m")),
         rate=rate(given.get("bwlimit", "off")),
@@ -65,22 +61,3 @@ def rate(text: str) -> float:
 def seconds(text: str) -> float:
     found = _TIME.fullmatch(text)
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 300.0
-
-
-def _file(path: Path) -> dict[str, str]:
-    """The section that `sandbox.section.as_file` wrote."""
-    options = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, given, value = line.partition(" = ")
-        if given:
-            quoted = value.startswith("`") and value.endswith("`") and len(value) > 1
-            options[name] = value[1:-1] if quoted else value
-    return options
-
-
-def _environment() -> dict[str, str]:
-    return {
-        name.removeprefix(_VARIABLE).lower(): value
-        for name, value in os.environ.items()  # noqa: TID251 - the sandbox's own spelling
-        if name.startswith(_VARIABLE)
-    }
