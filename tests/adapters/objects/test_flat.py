@@ -14,7 +14,8 @@ from cloudcopy.adapters.objects.child.failing import Failure, Unsupported
 from cloudcopy.adapters.objects.child.flat import tree
 from cloudcopy.adapters.objects.child.methods import Methods
 from cloudcopy.adapters.objects.child.options import Options
-from cloudcopy.adapters.rclone.listing import Listed
+from cloudcopy.adapters.rclone.listing import Listed, Unlisted
+from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.walk import walk
 from demo.seaweed import S3, seaweed
 
@@ -177,3 +178,44 @@ def test_what_is_no_plain_path_is_left_to_the_walk(keys: Mapping[str, int]):
 @pytest.mark.parametrize("more", ["true", ""])
 def test_what_is_not_known_to_be_all_is_left_to_the_walk(more: str):
     assert tree(Told({"d/x": 1}, more), Call(), "bucket/d") is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("directories", [None, lambda name: name != "d1/e"])
+async def test_directories_that_are_likely_change_nothing_but_the_order(
+    s3: S3, child: Child, small: bool, directories: Any
+):
+    put(s3, *(f"likely/d{number % 3}/e/{number:04}" for number in range(1001)), "likely/d3/x")
+    put(s3, "likely/d1/e/below/y")
+    fs, likely = f"R:{BUCKET}/likely/", ["d0", "d0/e", "d1/e", "d3/none", "none", "none/below"]
+    asked: list[str] = []
+
+    async def call(method: str, **parameters: Any) -> dict[str, Any]:
+        asked.append(parameters["remote"])
+        if parameters["remote"] in ("none", "d3/none"):
+            raise RcError("AccessDenied: not to be listed", 403)
+        return await child(flat=True)(method, **parameters)
+
+    options = {"directories": directories}
+    found = await files(call, fs, small=small, likely=likely, **options)
+    assert found == await files(child(flat=True), fs, **options)
+    there = {"", "d0", "d1", "d2", "d3", "d0/e", "d2/e"}
+    there |= set() if directories else {"d1/e", "d1/e/below"}
+    guessed = {"d3/none"} if small else {"d3/none", "none", "none/below"}
+    assert sorted(asked) == sorted(there | guessed)
+
+
+async def test_a_likely_directory_that_is_there_and_cannot_be_listed_is_told(s3: S3, child: Child):
+    put(s3, *(f"closed/d/{number:04}" for number in range(1001)))
+
+    async def call(method: str, **parameters: Any) -> dict[str, Any]:
+        if parameters["remote"] == "d":
+            raise RcError("AccessDenied: not to be listed", 403)
+        return await child(flat=True)(method, **parameters)
+
+    told: list[Unlisted] = []
+    for likely in ([], ["d"]):
+        with pytest.raises(Unlisted, match="AccessDenied"):
+            await files(call, f"R:{BUCKET}/closed/", likely=likely)
+        await files(call, f"R:{BUCKET}/closed/", likely=likely, small=False, unlisted=told.append)
+    assert [each.directory for each in told] == ["d", "d"]

@@ -1,5 +1,6 @@
 """Connections to the store are used again, whatever was answered over them."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,10 +63,10 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def opened(server: Server) -> Iterator[Signed]:
+def opened(port: int) -> Iterator[Signed]:
     signed = Signed(
         Access(
-            endpoint=f"http://127.0.0.1:{server.server_port}",
+            endpoint=f"http://127.0.0.1:{port}",
             region="r",
             key="k",
             secret="s",
@@ -83,7 +84,7 @@ def opened(server: Server) -> Iterator[Signed]:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_refusal_leaves_the_connection_open(server: Server, method: str):
-    with opened(server) as signed:
+    with opened(server.server_port) as signed:
         for _ in range(3):
             with pytest.raises(Failure, match="404"):
                 signed.whole(Call(), method, "bucket/missing")
@@ -92,7 +93,7 @@ def test_a_refusal_leaves_the_connection_open(server: Server, method: str):
 
 
 def test_a_connection_that_the_store_has_closed_is_not_used_again(server: Server):
-    with opened(server) as signed:
+    with opened(server.server_port) as signed:
         signed.whole(Call(), "GET", "bucket/last")
         assert server.ended.acquire(timeout=30)
         signed.whole(Call(), "GET", "bucket/there")
@@ -100,10 +101,15 @@ def test_a_connection_that_the_store_has_closed_is_not_used_again(server: Server
 
 
 def test_a_connection_opened_ahead_is_the_one_that_is_used(server: Server):
-    with opened(server) as signed:
+    with opened(server.server_port) as signed:
         signed.connect(Call())
         signed.whole(Call(), "GET", "bucket/there")
         assert server.connections == 1
-    server.server_close()
-    with opened(server) as signed, pytest.raises(Failure, match="connection refused"):
-        signed.connect(Call())
+
+
+def test_a_connection_that_cannot_be_opened_is_a_failure():
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        with opened(port) as signed, pytest.raises(Failure, match="connection refused"):
+            signed.connect(Call())

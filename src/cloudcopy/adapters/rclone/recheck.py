@@ -26,7 +26,7 @@ from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
-from cloudcopy.adapters.rclone.walk import top, walk
+from cloudcopy.adapters.rclone.walk import SMALL, top, walk
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Direction
@@ -88,6 +88,8 @@ async def _see_destination(call: Call, claim: Claim, book: Book, *, by_name: boo
         everything=True,
         directories=book.has_directory,
         splits=book.splits if by_name else None,
+        small=book.count <= SMALL,
+        likely=sorted(book.directories) if by_name else (),
     )
     async for batch in unless_absent(batches):
         await book.see(batch, hashes)
@@ -103,7 +105,7 @@ async def _see_source(
     ahead, splits = Ahead(call), book.splits if by_name else None
     if by_name:
         known = await book.splits("")
-        asked = top(fs, hashes=hashes, server_times=True)
+        asked = top(fs, hashes=hashes, server_times=True, small=book.count <= SMALL)
         ahead.begin("operations/list", **asked, **({"splits": list(known)} if known else {}))
     try:
         single = await _single(call, claim, hashes)
@@ -112,7 +114,14 @@ async def _see_source(
             return
         directories = book.has_directory if known_only else None
         batches = walk(
-            ahead.call, fs, hashes=hashes, server_times=True, directories=directories, splits=splits
+            ahead.call,
+            fs,
+            hashes=hashes,
+            server_times=True,
+            directories=directories,
+            splits=splits,
+            small=book.count <= SMALL,
+            likely=sorted(book.directories) if by_name else (),
         )
         async for batch in unless_absent(batches):
             await book.see(batch, hashes, known_only=known_only)

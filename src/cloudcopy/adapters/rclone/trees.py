@@ -50,12 +50,15 @@ async def tree(
     below: str = "",
     must_exist: bool = False,
     unread: Unread | None = None,
+    small: bool = True,
+    likely: Sequence[str] = (),
 ) -> None:
     """Everything below a directory goes to `put`.
 
     A directory that vanished has no files. One that may not be listed goes to `unread`.
 
     Args:
+        small, likely: See `walk`; without `below`.
         slow_time: The time of arrival stands for the file's own.
 
     Raises:
@@ -75,6 +78,8 @@ async def tree(
                 directories=directories,
                 below=directory,
                 unlisted=failed.append,
+                small=small,
+                likely=() if directory else likely,
             ):
                 await put(batch)
         done += 1
