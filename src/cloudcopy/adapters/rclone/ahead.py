@@ -27,13 +27,13 @@ class Ahead:
             return await task
         return await self._call(method, **parameters)
 
-    async def answered(self) -> bool:
-        """Whether something was begun, and has an answer that is no error."""
+    async def answer(self) -> dict[str, Any] | None:
+        """What was begun, as it was answered. None for an error, or where nothing was."""
         if self._begun is None:
-            return False
+            return None
         task = self._begun[1]
         await asyncio.wait({task})
-        return not task.cancelled() and task.exception() is None
+        return None if task.cancelled() or task.exception() else task.result()
 
     async def leave(self) -> None:
         """Hang up, if nobody has taken the answer."""

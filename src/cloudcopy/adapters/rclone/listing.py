@@ -127,10 +127,16 @@ async def look(
 
 
 async def look_at(
-    call: Call, fs: str, paths: Iterable[str], *, hashes: Sequence[str] = (), times: bool = False
+    call: Call,
+    fs: str,
+    paths: Iterable[str],
+    *,
+    hashes: Sequence[str] = (),
+    times: bool = False,
+    at_once: int = AT_ONCE,
 ) -> dict[str, Listed | RcError | None]:
-    """`look` at each of them, `AT_ONCE` at once; what could not be is an error. Raises Gone."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    """`look` at each of them, some at once; what could not be is an error. Raises Gone."""
+    turns = asyncio.Semaphore(at_once)
     found: dict[str, Listed | RcError | None] = {}
 
     async def one(path: str) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from cloudcopy.adapters.rclone.ahead import Ahead
 from cloudcopy.adapters.rclone.book import ARRIVED, Book, Entry, entries
 from cloudcopy.adapters.rclone.listing import (
+    AT_ONCE,
     Call,
     Listed,
     look,
@@ -75,7 +76,8 @@ async def _see_destination(call: Call, claim: Claim, book: Book, *, by_name: boo
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
     if book.count <= _FEW:
-        found = await look_at(call, fs, await book.arrived(), hashes=hashes)
+        some = await book.arrived()
+        found = await look_at(call, fs, some, hashes=hashes, at_once=_FEW if by_name else AT_ONCE)
         for each in found.values():
             if isinstance(each, RcError):
                 raise each

@@ -77,7 +77,9 @@ class Run:
         if name and self.copy.flags.narrows:
             return ending.refused(_FILTERS_ON_FILE)
         missing = await sides.bucket_missing()
-        self.tuner.asked(self.tuner.monotonic() - began)
+        took = self.tuner.monotonic() - began
+        if not sides.upload or await _quick(sides):
+            self.tuner.asked(took)
         if missing:
             return ending.refused(missing)
         if self.copy.work is Work.PLAN:
@@ -296,6 +298,12 @@ class Run:
         return Broken(str(why), done) if done.found else ending.refused(why)
 
 
+async def _quick(sides: Sides) -> bool:
+    """Whether the store had hardly anything to do for its first answer."""
+    told = await sides.ahead.answer()
+    return told is None or (bool(told.get("whole")) and len(told["list"]) <= _QUICK)
+
+
 def _untold(files: int, size: int) -> None:
     """What is compared before a copy is no proof of anything after it."""
 
@@ -309,6 +317,7 @@ def _in_silence(files: int, size: int) -> None:
     """What is compared before a plan is carried out is no proof of anything after it."""
 
 
+_QUICK: Final = 100  # entries of a listing
 _HALF_DONE: Final = Reason(
     "plan_outdated",
     "an earlier attempt carried out a part of the plan, or one side changed since; a plan is "

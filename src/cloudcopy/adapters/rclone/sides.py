@@ -125,7 +125,7 @@ class Sides:
         """Some stores make a bucket out of a typo; so it is looked for before an upload."""
         if not (self.upload and has_buckets(self.copy.backend)):
             return None
-        if await self.ahead.answered():
+        if await self.ahead.answer() is not None:
             return None  # what lies in it could be listed
         bucket = RemotePath(self.copy.remote.value.partition("/")[0])
         try:
