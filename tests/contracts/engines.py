@@ -84,7 +84,8 @@ async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[Transf
     )
     yield engine
     await engine.close()
-    assert [*work.glob("run/*"), *work.glob("locks/*")] == [], "a copy leaves nothing behind"
+    left = [each for name in ("run", "locks", "waiting") for each in (work / name).glob("*")]
+    assert left == [], "a copy leaves nothing behind"
 
 
 async def at_once(seconds: float) -> None:

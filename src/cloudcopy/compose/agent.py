@@ -19,9 +19,11 @@ from cloudcopy.adapters import system
 from cloudcopy.adapters.experience import FileExperience
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.adapters.machine import LinuxMachine
+from cloudcopy.adapters.objects.spare import DIRECTORY as WAITING
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
-from cloudcopy.adapters.rclone.origin import DIRECTORY, RcloneOrigins
+from cloudcopy.adapters.rclone.origin import DIRECTORY as RELAYS
+from cloudcopy.adapters.rclone.origin import RcloneOrigins
 from cloudcopy.adapters.rclone.tuner import Tuners
 from cloudcopy.adapters.sandbox.cell import no_core_dumps
 from cloudcopy.adapters.sandbox.choose import choose
@@ -119,7 +121,7 @@ async def _engine(settings: AgentSettings, work_dir: Path, experience: Path) -> 
     tools = settings.tools
     # Of copies that died with an earlier agent; nothing of ours runs yet.
     await asyncio.to_thread(end_orphans, work_dir)
-    for leftover in ("run", "only", DIRECTORY):
+    for leftover in ("run", "only", WAITING, RELAYS):
         await asyncio.to_thread(shutil.rmtree, work_dir / leftover, ignore_errors=True)
     sandbox = await choose(
         bwrap=tools.bwrap, allow_unconfined=tools.allow_unconfined, prefer=tools.sandbox

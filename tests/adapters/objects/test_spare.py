@@ -55,11 +55,14 @@ async def opened(box: str, tmp_path: Path) -> AsyncIterator[Spares]:
         )
     except Unavailable as error:
         pytest.skip(str(error))
-    directory = tmp_path / "spares"
-    found = Spares(sandbox=sandbox, directory=directory)
+    found = Spares(sandbox, tmp_path)
     yield found
     await found.close()
-    assert not list(directory.glob("*")), "nothing is left behind"
+    assert left(tmp_path) == [], "nothing is left behind"
+
+
+def left(work_dir: Path) -> list[Path]:
+    return list((work_dir / spare.DIRECTORY).glob("*"))
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 # copy, its report and the look at the store have the cores to themselves.
 TAKEN_SECONDS: Final = 1.0
 ENDED_SECONDS: Final = 0.2
+DIRECTORY: Final = "waiting"  # in an agent's work directory; what is in it may go when it starts
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 Owner = tuple[int, int]
 
@@ -122,16 +123,16 @@ class _Held:
         return not failed and (not self.ready.done() or self.ready.result().link.alive)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Spares:
     """At most one waits, for whoever took the last one. Used from one event loop.
 
     Attributes:
-        directory: Holds a private directory of each; made when it is missing.
+        work_dir: In its `DIRECTORY` are private ones, of each.
     """
 
     sandbox: Sandbox
-    directory: Path
+    work_dir: Path
     _next: _Held | None = field(default=None, init=False)
     _again: asyncio.TimerHandle | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
@@ -217,8 +218,9 @@ class Spares:
                 shutil.rmtree(run_dir, ignore_errors=True)
 
     def _private(self) -> Path:
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="spare-", dir=self.directory))
+        place = self.work_dir / DIRECTORY
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=place))
 
 
 def _interpreter() -> Path:

@@ -48,7 +48,6 @@ log = structlog.get_logger()
 
 PROGRESS_SECONDS: Final = 1.0  # lossy, latest value only: more often shows nothing more
 _PRIVATE: Final = 0o700
-_RUNS: Final = "run"  # in the work directory; what is in it goes when an agent starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +78,10 @@ class RcloneEngine:
     spares: Spares = field(init=False)
 
     def __post_init__(self) -> None:
-        spares = Spares(sandbox=self.sandbox, directory=self.work_dir / _RUNS)
-        object.__setattr__(self, "spares", spares)
+        object.__setattr__(self, "spares", Spares(self.sandbox, self.work_dir))
 
     async def close(self) -> None:
-        """Once every copy has ended: wait until nothing that was started here lives."""
+        """Wait until nothing that was started here lives. Every copy has ended."""
         await self.spares.close()
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
@@ -324,7 +322,7 @@ def _unlock(work_dir: Path, transfer: str, fd: int) -> None:
 
 def _run_directory(work_dir: Path, transfer: str) -> Path:
     """A fresh private directory; a dead copy's leftovers go first. Called under the lock."""
-    own = work_dir / _RUNS / transfer
+    own = work_dir / "run" / transfer
     shutil.rmtree(own, ignore_errors=True)
     run_dir = own / "rc"
     run_dir.mkdir(mode=_PRIVATE, parents=True)

@@ -54,8 +54,7 @@ class StoreProbe:
     spares: Spares = field(init=False)
 
     def __post_init__(self) -> None:
-        spares = Spares(sandbox=self.sandbox, directory=self.work_dir)
-        object.__setattr__(self, "spares", spares)
+        object.__setattr__(self, "spares", Spares(self.sandbox, self.work_dir))
         object.__setattr__(self, "standby", Standby(self._opened))
 
     async def close(self) -> None:
