@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,10 +14,13 @@ import pytest
 
 from cloudcopy.adapters.rclone import recheck, standby
 from cloudcopy.adapters.rclone.standby import Eyes, Opening
+from cloudcopy.domain.connection import backend
 from cloudcopy.domain.movers import Mover
 from cloudcopy.domain.progress import Recheck
 from demo.seaweed import S3
 from tests.contracts.test_probe import BUCKET, Bench, bench, row, s3
+from tests.faults.faults import Call, Fault, Request
+from tests.faults.proxy import fault_proxy
 
 __all__ = ["bench", "s3"]  # fixtures
 
@@ -171,3 +175,31 @@ async def test_the_md5_of_an_object_in_parts_is_looked_at(bench: Bench):
         assert (found.count, found.recheck) == (0, Recheck(files=1, hashed=int(tags)))
         lie = await bench.look([replace(few[0], hash=f"{'0' * 32}-2")], up=up)
         assert lie.count == int(tags)
+
+
+@pytest.mark.parametrize("bench", [Mover.OBJECTS], indirect=True)
+async def test_a_small_tree_costs_no_request_for_each_directory(bench: Bench, s3: S3):
+    names = ["top", "a/b/c/d", "a/e"]
+    for name in names:
+        bench.put(name)
+    seen: Counter[Call] = Counter()
+
+    def count(request: Request) -> Fault | None:
+        seen[request.call] += 1
+        return None
+
+    with fault_proxy(s3) as proxy:
+        proxy.faults = count
+        through = backend("s3", {**s3.parameters, "endpoint": proxy.store.endpoint})
+        found = await bench.look(map(row, names), up=False, backend=through)
+        lie = await bench.look(map(row, names[1:]), up=False, backend=through)
+        # More than are looked at one by one; they are not there.
+        gone = [row(f"gone/{number}/x") for number in range(40)]
+        sent = await bench.look(gone, up=True, backend=through)
+    assert (found.recheck.files, found.count) == (3, 0)
+    assert lie.wrong == (("top", "the report leaves it out"),)
+    assert (sent.count, sent.recheck.files) == (40, 0)
+    # Whether the source is a single file, and the tree; its top besides, for one that is large.
+    assert seen[Call.HEAD] == 2
+    assert seen[Call.LIST] <= 6
+    assert seen.total() == seen[Call.HEAD] + seen[Call.LIST]

@@ -1,8 +1,8 @@
 """A mirror's deletions: of what is still what its plan saw, and of nothing else."""
 
-from cloudcopy.adapters.rclone.listing import walk
 from cloudcopy.adapters.rclone.reasons import Reason
 from cloudcopy.adapters.rclone.survey import delete
+from cloudcopy.adapters.rclone.walk import walk
 from tests.adapters.rclone.rcd import Bench, bench, s3
 from tests.adapters.rclone.test_survey import survey
 

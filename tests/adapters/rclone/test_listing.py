@@ -15,11 +15,11 @@ from cloudcopy.adapters.rclone.listing import (
     nanoseconds,
     shared_hash,
     side,
-    walk,
     written,
 )
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.sides import Sides
+from cloudcopy.adapters.rclone.walk import walk
 from tests.adapters.rclone.rcd import BUCKET, Bench, bench, s3
 
 __all__ = ["bench", "s3"]  # fixtures

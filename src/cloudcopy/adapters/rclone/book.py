@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from cloudcopy.adapters.rclone.listing import Listed, nanoseconds
 from cloudcopy.adapters.rclone.scratch import Scratch, open_scratch
+from cloudcopy.adapters.rclone.walk import LIKELY
 from cloudcopy.domain.ledger import FileRow, Outcome
 
 PAGE: Final = 4096
@@ -42,9 +43,11 @@ class Entry(NamedTuple):
 class Book(Scratch):
     """Attributes:
     count: How many rows the host told.
+    directories: Those that the files are in, if they are few.
     """
 
     count = 0
+    directories: frozenset[str] = frozenset()
 
     async def enter(self, rows: Sequence[tuple[str, str, int, str]]) -> None:
         """What the host said."""
@@ -150,11 +153,23 @@ async def told(rows: AsyncIterator[FileRow], scratch: Path) -> AsyncIterator[Boo
 
 async def _enter(rows: AsyncIterator[FileRow], book: Book) -> int:
     count, some = 0, []
+    above: set[str] = set()
     async for row in rows:
         count += 1
+        if len(above) <= LIKELY:
+            _above(row.path, above)
         some.append((row.path, row.outcome.value, row.size, row.hash))
         if len(some) == PAGE:
             await book.enter(some)
             some = []
     await book.enter(some)
+    book.directories = frozenset(above if len(above) <= LIKELY else ())
     return count
+
+
+def _above(path: str, known: set[str]) -> None:
+    """Puts the directories that it is in to those that are known."""
+    directory = path.rpartition("/")[0]
+    while directory and directory not in known:
+        known.add(directory)
+        directory = directory.rpartition("/")[0]

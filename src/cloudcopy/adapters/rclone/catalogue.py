@@ -9,7 +9,6 @@ from typing import Any, Final
 from cloudcopy.adapters.rclone.ledger import Ledger, Part
 from cloudcopy.adapters.rclone.listing import (
     NAMELESS,
-    Chosen,
     Listed,
     Side,
     Unlisted,
@@ -22,6 +21,7 @@ from cloudcopy.adapters.rclone.reasons import BAD_NAME, VANISHED, reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.trees import Patience, Put, tree
+from cloudcopy.adapters.rclone.walk import SMALL, Chosen
 from cloudcopy.domain.ledger import FileRow, Outcome
 
 _FEW: Final = AT_ONCE  # named files that are asked for one by one rather than by directory
@@ -48,6 +48,7 @@ class Catalogue:
     there: Side
 
     def __post_init__(self) -> None:
+        self.likely: Sequence[str] = ()  # directories of the source, if they are few
         self._unread: set[str] = set()  # directories of the source that may not be listed
 
     # The source
@@ -91,6 +92,7 @@ class Catalogue:
                 self.spool.again,
                 hashes=free,
                 directories=lambda each: each not in self._unread,
+                small=self.spool.found <= SMALL,
             )
         await self.ledger.pour(self.spool)
 
@@ -171,6 +173,7 @@ class Catalogue:
             hashes=() if self.there.slow_hash else hashes,
             everything=True,
             directories=directories,
+            likely=self.likely,
             slow_time=self.there.slow_time,
             unread=self._closed,
         )
@@ -220,6 +223,8 @@ class Catalogue:
             hashes=free,
             everything=True,
             directories=self.spool.has_directory,
+            small=self.spool.found <= SMALL,
+            likely=self.likely,
             times=times,
             slow_time=self.there.slow_time,
             unread=self._closed,
@@ -307,4 +312,4 @@ class Catalogue:
     ) -> None:
         """`trees.tree` with the source's kind of times, unless told otherwise."""
         slow = self.here.slow_time if slow_time is None else slow_time
-        await tree(self.sides.rc.call, fs, put, self.patience, slow_time=slow, **options)
+        await tree(self.sides.ahead.call, fs, put, self.patience, slow_time=slow, **options)

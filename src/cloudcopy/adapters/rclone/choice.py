@@ -21,6 +21,7 @@ from cloudcopy.adapters.rclone.pairs import Eye, Survey, surveyed
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.remotes import has_buckets
 from cloudcopy.adapters.rclone.spool import DOUBTFUL, OPEN, PAGE
+from cloudcopy.adapters.rclone.walk import LIKELY
 from cloudcopy.domain.compare import Decision, Level, Rules, Seen, decide
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Work
@@ -83,7 +84,12 @@ class Choice:
         await asyncio.to_thread(now.touch)
         self.glanced = now.stat().st_mtime_ns
 
+        below: list[str] = []
+        by_name = self.catalogue.sides.rc.by_name
+
         def enter(name: str) -> bool:
+            if self.upload and by_name and len(below) <= LIKELY:
+                below.append(name)
             return self.upload or spool.soon(name)
 
         found = glances(self.catalogue.sides.rc.shown, enter)
@@ -97,6 +103,7 @@ class Choice:
                 await spool.mark(
                     FileRow(path, Outcome.SKIPPED, -1, *why) for path, why in batch.others
                 )
+        self.catalogue.likely = below if len(below) <= LIKELY else ()
         return whole
 
     async def _source(self, hashes: Sequence[str], *, whole: bool) -> None:

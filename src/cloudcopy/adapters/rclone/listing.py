@@ -1,16 +1,8 @@
-"""What lies in a store or a directory, one directory after the other, with bounded memory.
-
-rclone's own recursive listing answers with everything at once. This one asks for single
-directories, a few at a time: `AT_ONCE`, and more, up to `MANY`, as long as those that it sees are
-small. What it holds at most: the answers to these (about 500 bytes a file), so eight times the
-largest one where they are large, and the names of the directories that are still to be listed.
-"""
+"""Files and stores as calls tell of them, and single files asked for by name."""
 
 import asyncio
-import inspect
 import re
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import gmtime, strftime
@@ -22,7 +14,6 @@ from cloudcopy.adapters.rclone.remotes import REMOTE
 
 AT_ONCE: Final = 8  # directories or files; rclone's own default for --checkers
 MANY: Final = 32  # small directories: each is one round trip, whatever is in it
-SMALL: Final = 1000  # entries; a page of S3
 
 NAMELESS: Final = "\N{REPLACEMENT CHARACTER}"  # in rclone's answers, for what is not UTF-8
 
@@ -42,10 +33,6 @@ class Call(Protocol):
     """`Rc.call`, or something like it."""
 
     async def __call__(self, method: str, **parameters: Any) -> dict[str, Any]: ...
-
-
-Chosen = Callable[[str], bool | Awaitable[bool]]
-Splits = Callable[[str], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,98 +99,6 @@ class Unlisted(RcError):
         return BAD_NAME if NAMELESS in self.directory else reason(str(self))
 
 
-async def walk(
-    call: Call,
-    fs: str,
-    *,
-    hashes: Sequence[str] = (),
-    times: bool = False,
-    everything: bool = False,
-    directories: Chosen | None = None,
-    server_times: bool = False,
-    below: str = "",
-    unlisted: Callable[["Unlisted"], object] | None = None,
-    splits: Splits | None = None,
-) -> AsyncIterator[Sequence[Listed]]:
-    """The files below `fs`, breadth first, one directory in each batch, in no order.
-
-    The caller's filters choose as they do in a copy: excluded directories are not entered.
-    A store that has two files of one name gives it twice.
-
-    Args:
-        hashes: Kinds to ask for. Where rclone must read files or ask for each object, it does
-            that one file after the other in each directory: see `Side.slow_hash`.
-        everything: Leave out the caller's filters.
-        directories: Which subdirectories to enter; all by default.
-        server_times: The times when the store received the files, which S3 lists for nothing,
-            instead of the files' own, which cost one request each there.
-        below: The directory to begin at; paths stay relative to `fs`.
-        splits: Of a directory, sorted names in it where stretches may begin; not for rclone.
-        unlisted: Told of each directory that could not be listed; then the walk goes on.
-
-    Raises:
-        Unlisted: a directory could not be listed, e.g. because it vanished meanwhile, and
-            nobody is told.
-    """
-    asked = parameters(
-        hashes, times=times or server_times, everything=everything, server_times=server_times
-    )
-    fs = by_arrival(fs) if server_times else fs
-    fs = hashed(fs) if hashes else fs
-    waiting = deque([below])
-    at_once = AT_ONCE
-    running: set[asyncio.Task[tuple[list[Listed], list[str]]]] = set()
-    try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                name = waiting.popleft()
-                running.add(asyncio.create_task(_directory(call, fs, name, asked, splits)))
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                try:
-                    files, inside = task.result()
-                except Unlisted as error:
-                    if unlisted is None:
-                        raise
-                    unlisted(error)
-                    continue
-                small = len(files) + len(inside) <= SMALL
-                at_once = min(MANY, at_once + 1) if small else AT_ONCE
-                waiting.extend([each for each in inside if await _enter(directories, each)])
-                if files:
-                    yield files
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _directory(
-    call: Call, fs: str, directory: str, asked: dict[str, Any], splits: Splits | None
-) -> tuple[list[Listed], list[str]]:
-    known = await splits(directory) if splits else ()
-    if known:
-        asked = {**asked, "splits": list(known)}
-    try:
-        found = await call("operations/list", fs=fs, remote=directory, **asked)
-    except RcError as error:
-        raise Unlisted(directory, error) from error
-    files, below = [], []
-    for each in found["list"]:
-        if each["IsDir"]:
-            below.append(str(each["Path"]))
-        else:
-            files.append(listed(each))
-    return files, below
-
-
-async def _enter(directories: Chosen | None, name: str) -> bool:
-    if directories is None:
-        return True
-    answer = directories(name)
-    return await answer if inspect.isawaitable(answer) else answer
-
-
 async def look(
     call: Call,
     fs: str,
@@ -232,10 +127,16 @@ async def look(
 
 
 async def look_at(
-    call: Call, fs: str, paths: Iterable[str], *, hashes: Sequence[str] = (), times: bool = False
+    call: Call,
+    fs: str,
+    paths: Iterable[str],
+    *,
+    hashes: Sequence[str] = (),
+    times: bool = False,
+    at_once: int = AT_ONCE,
 ) -> dict[str, Listed | RcError | None]:
-    """`look` at each of them, `AT_ONCE` at once; what could not be is an error. Raises Gone."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    """`look` at each of them, some at once; what could not be is an error. Raises Gone."""
+    turns = asyncio.Semaphore(at_once)
     found: dict[str, Listed | RcError | None] = {}
 
     async def one(path: str) -> None:

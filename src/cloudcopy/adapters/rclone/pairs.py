@@ -18,6 +18,7 @@ from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE, Sides
 from cloudcopy.adapters.rclone.spool import OPEN, Spool
+from cloudcopy.adapters.rclone.walk import walk
 from cloudcopy.domain.compare import Decision, Level, Need, Rules, Seen, decide, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode
@@ -73,8 +74,8 @@ class Eye:
         hashes = (self.kind,) if self.hashed else ()
         if not self.file:
             server = self.side.slow_time
-            walk = listing.walk(self.call, self.fs, hashes=hashes, times=True, server_times=server)
-            async for batch in walk:
+            batches = walk(self.call, self.fs, hashes=hashes, times=True, server_times=server)
+            async for batch in batches:
                 yield batch
             return
         try:
@@ -298,8 +299,8 @@ def surveyed(
 async def _see_links(sides: Sides, spool: Spool, log: Ledger) -> None:
     """Mark the links that the filters leave out: rclone says nothing of them, and what the
     destination has behind one is not known to be extra."""
-    walk = listing.walk(sides.rc.call, sides.source, everything=True, unlisted=lambda _: None)
-    async for _ in unless_absent(walk):
+    batches = walk(sides.rc.call, sides.source, everything=True, unlisted=lambda _: None)
+    async for _ in unless_absent(batches):
         await spool.mark(_links(log))
     await spool.mark(_links(log))
 

@@ -60,6 +60,7 @@ class Passes:
     unreached: bool = False
     _refusals: int = field(default=0, init=False)  # in this pass, as far as told
     _refused: bool = field(default=False, init=False)  # one came in the last call
+    _stats: dict[str, Any] = field(default_factory=dict, init=False)  # told after the last call
 
     async def all(self, *, named: bool) -> Reason | None:
         """Copy, and again what failed and may pass; why some of it did not, if so.
@@ -103,7 +104,7 @@ class Passes:
         """Go over the files once; rclone's last error text, empty when all went well."""
         before = self.ledger.sent
         self.ledger.begin(Part.COPY)
-        self.group, self._refusals = f"pass-{self.ledger.round}", 0
+        self.group, self._refusals, self._stats = f"pass-{self.ledger.round}", 0, {}
         trouble = ""
         if self.name:
             trouble = await self._called(self._single(self.name))
@@ -119,7 +120,7 @@ class Passes:
                         break
                     trouble = await self._named(some, self._config(which, len(some))) or trouble
         self.ledger.begin(Part.OTHER)
-        stats = await self.sides.rc.call("core/stats", group=self.group)
+        stats = self._stats or await self.sides.rc.call("core/stats", group=self.group)
         self.group = ""
         self.sent_before += self.ledger.sent - before
         self.bytes_before += int(str(stats.get("bytes") or 0))
@@ -185,7 +186,7 @@ class Passes:
         return {**values, **sides, "_config": {**self.tuner.config(), **values.get("_config", {})}}
 
     async def _tried(self, method: str, values: dict[str, Any]) -> str:
-        trouble, self._refused = "", False
+        trouble, self._refused, self._stats = "", False, {}
         try:
             try:
                 await self._unless_doomed(method, values)
@@ -194,6 +195,7 @@ class Passes:
                 if not self.sides.rc.by_name:
                     return trouble
             stats = await self.sides.rc.call("core/stats", group=self.group)
+            self._stats = stats
             # The second mover tells of refusals that it got over by itself; rclone does not.
             refusals = int(str(stats.get("throttled") or 0))
             self._refused = refusals > self._refusals

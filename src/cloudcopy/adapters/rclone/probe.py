@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from cloudcopy.domain.progress import Recheck
 from cloudcopy.ports.engine import Claim, Finding
 
 AT_ONCE: Final = 4  # tests of connections; each is an rclone of its own
+_CONNECTIONS: Final = 3  # that a look at a small tree needs at once
 PROBE_SECONDS: Final = 20.0  # a healthy store lists its top in well under one
 
 
@@ -148,12 +149,27 @@ class StoreProbe:
                         started = await stack.enter_async_context(process)
                     except Gone:
                         raise last_words(ledger) from None
-                    yield Eyes(started, ledger)
+                    eyes = Eyes(started, ledger)
+                    if started.by_name:
+                        connected = asyncio.create_task(_connected(eyes))
+                        stack.push_async_callback(_given_up, connected)
+                    yield eyes
 
     async def sweep(self, backend: Backend, below: RemotePath, *, since: datetime) -> int:
         if backend.type != "s3":
             return 0
         return await asyncio.to_thread(abort, backend, below, since=since)
+
+
+async def _connected(eyes: Eyes) -> None:
+    """Have the mover open connections while it waits. What is wrong with that, the look says."""
+    with suppress(RcError, Gone):
+        await eyes.call("core/connect", count=_CONNECTIONS)
+
+
+async def _given_up(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _Unable(Exception):

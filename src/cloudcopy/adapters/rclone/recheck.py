@@ -13,19 +13,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cloudcopy.adapters.rclone.ahead import Ahead
 from cloudcopy.adapters.rclone.book import ARRIVED, Book, Entry, entries
 from cloudcopy.adapters.rclone.listing import (
+    AT_ONCE,
     Call,
     Listed,
     look,
     look_at,
     side,
-    walk,
 )
 from cloudcopy.adapters.rclone.pairs import unless_absent
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.remotes import cloud, has_buckets
+from cloudcopy.adapters.rclone.walk import SMALL, top, walk
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import Outcome
 from cloudcopy.domain.order import Direction
@@ -74,7 +76,8 @@ async def _see_destination(call: Call, claim: Claim, book: Book, *, by_name: boo
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
     if book.count <= _FEW:
-        found = await look_at(call, fs, await book.arrived(), hashes=hashes)
+        some = await book.arrived()
+        found = await look_at(call, fs, some, hashes=hashes, at_once=_FEW if by_name else AT_ONCE)
         for each in found.values():
             if isinstance(each, RcError):
                 raise each
@@ -87,6 +90,8 @@ async def _see_destination(call: Call, claim: Claim, book: Book, *, by_name: boo
         everything=True,
         directories=book.has_directory,
         splits=book.splits if by_name else None,
+        small=book.count <= SMALL,
+        likely=sorted(book.directories) if by_name else (),
     )
     async for batch in unless_absent(batches):
         await book.see(batch, hashes)
@@ -99,21 +104,31 @@ async def _see_source(
 ) -> None:
     fs = cloud(None, claim.place)
     hashes = await _hashes(call, fs, claim)
-    single = await _single(call, claim, hashes)
-    if single:
-        await book.see([single], hashes, known_only=known_only)
-        return
-    directories = book.has_directory if known_only else None
-    batches = walk(
-        call,
-        fs,
-        hashes=hashes,
-        server_times=True,
-        directories=directories,
-        splits=book.splits if by_name else None,
-    )
-    async for batch in unless_absent(batches):
-        await book.see(batch, hashes, known_only=known_only)
+    ahead, splits = Ahead(call), book.splits if by_name else None
+    if by_name:
+        known = await book.splits("")
+        asked = top(fs, hashes=hashes, server_times=True, small=book.count <= SMALL)
+        ahead.begin("operations/list", **asked, **({"splits": list(known)} if known else {}))
+    try:
+        single = await _single(call, claim, hashes)
+        if single:
+            await book.see([single], hashes, known_only=known_only)
+            return
+        directories = book.has_directory if known_only else None
+        batches = walk(
+            ahead.call,
+            fs,
+            hashes=hashes,
+            server_times=True,
+            directories=directories,
+            splits=splits,
+            small=book.count <= SMALL,
+            likely=sorted(book.directories) if by_name else (),
+        )
+        async for batch in unless_absent(batches):
+            await book.see(batch, hashes, known_only=known_only)
+    finally:
+        await ahead.leave()
     if by_name and hashes:
         await _see_hashes(call, fs, book, hashes)
 

@@ -26,6 +26,7 @@ from cloudcopy.adapters.rclone.spool import Spool
 from cloudcopy.adapters.rclone.trees import Patience
 from cloudcopy.adapters.rclone.tuner import Tuner
 from cloudcopy.adapters.rclone.verdict import Verdict, keeps, rehearsed
+from cloudcopy.adapters.rclone.walk import top
 from cloudcopy.domain.compare import Level, Rules, level_of
 from cloudcopy.domain.ledger import FileRow, Outcome
 from cloudcopy.domain.order import Mode, Work
@@ -60,13 +61,25 @@ class Run:
     async def whole(self) -> End:
         """Raises RcError where it could not even begin, Gone when rclone ended."""
         sides = Sides(self.rc, self.copy)
+        try:
+            return await self._whole(sides)
+        finally:
+            await sides.ahead.leave()
+
+    async def _whole(self, sides: Sides) -> End:
         began = self.tuner.monotonic()
+        if self.rc.by_name and not self.rc.single_file and can_choose(self.copy, ""):
+            # As `choice` lists it; what the second mover's sides are is known.
+            first = top(sides.there, hashes=("md5",), server_times=True, everything=sides.upload)
+            sides.ahead.begin("operations/list", **first)
         name = await sides.single_file()
         self.ledger.name = name
         if name and self.copy.flags.narrows:
             return ending.refused(_FILTERS_ON_FILE)
         missing = await sides.bucket_missing()
-        self.tuner.asked(self.tuner.monotonic() - began)
+        took = self.tuner.monotonic() - began
+        if not sides.upload or await _quick(sides):
+            self.tuner.asked(took)
         if missing:
             return ending.refused(missing)
         if self.copy.work is Work.PLAN:
@@ -285,6 +298,12 @@ class Run:
         return Broken(str(why), done) if done.found else ending.refused(why)
 
 
+async def _quick(sides: Sides) -> bool:
+    """Whether the store had hardly anything to do for its first answer."""
+    told = await sides.ahead.answer()
+    return told is None or (bool(told.get("whole")) and len(told["list"]) <= _QUICK)
+
+
 def _untold(files: int, size: int) -> None:
     """What is compared before a copy is no proof of anything after it."""
 
@@ -298,6 +317,7 @@ def _in_silence(files: int, size: int) -> None:
     """What is compared before a plan is carried out is no proof of anything after it."""
 
 
+_QUICK: Final = 100  # entries of a listing
 _HALF_DONE: Final = Reason(
     "plan_outdated",
     "an earlier attempt carried out a part of the plan, or one side changed since; a plan is "

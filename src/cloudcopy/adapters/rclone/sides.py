@@ -1,9 +1,10 @@
 """The two sides of a copy inside a running rclone, and the proof that they are there."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from cloudcopy.adapters.rclone.ahead import Ahead
 from cloudcopy.adapters.rclone.listing import EVERYTHING, Side, hashed, look, side, unhashed
 from cloudcopy.adapters.rclone.process import Daemon
 from cloudcopy.adapters.rclone.rc import RcError
@@ -20,10 +21,18 @@ NOT_THERE: Final = ("not_found", "no_such_bucket")  # codes of a place that does
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Where the data is, here and there."""
+    """Where the data is, here and there.
+
+    Attributes:
+        ahead: Its calls, where listings go through.
+    """
 
     rc: Daemon
     copy: Copy
+    ahead: Ahead = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ahead", Ahead(self.rc.call))
 
     @property
     def upload(self) -> bool:
@@ -116,6 +125,8 @@ class Sides:
         """Some stores make a bucket out of a typo; so it is looked for before an upload."""
         if not (self.upload and has_buckets(self.copy.backend)):
             return None
+        if await self.ahead.answer() is not None:
+            return None  # what lies in it could be listed
         bucket = RemotePath(self.copy.remote.value.partition("/")[0])
         try:
             if await self.stat(self.cloud_root, bucket.value, dirsOnly=True):

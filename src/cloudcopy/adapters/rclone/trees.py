@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from cloudcopy.adapters.rclone.listing import NAMELESS, Call, Chosen, Listed, Unlisted, walk
+from cloudcopy.adapters.rclone.listing import NAMELESS, Call, Listed, Unlisted
 from cloudcopy.adapters.rclone.rc import RcError
 from cloudcopy.adapters.rclone.reasons import reason
 from cloudcopy.adapters.rclone.sides import NOT_THERE
+from cloudcopy.adapters.rclone.walk import Chosen, walk
 from cloudcopy.domain.patience import asked_seconds, pause
 
 Put = Callable[[Sequence[Listed]], Awaitable[None]]
@@ -49,12 +50,15 @@ async def tree(
     below: str = "",
     must_exist: bool = False,
     unread: Unread | None = None,
+    small: bool = True,
+    likely: Sequence[str] = (),
 ) -> None:
     """Everything below a directory goes to `put`.
 
     A directory that vanished has no files. One that may not be listed goes to `unread`.
 
     Args:
+        small, likely: See `walk`; without `below`.
         slow_time: The time of arrival stands for the file's own.
 
     Raises:
@@ -74,6 +78,8 @@ async def tree(
                 directories=directories,
                 below=directory,
                 unlisted=failed.append,
+                small=small,
+                likely=() if directory else likely,
             ):
                 await put(batch)
         done += 1

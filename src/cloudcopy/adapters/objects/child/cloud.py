@@ -25,7 +25,7 @@ MTIME: Final = "mtime"
 PART_BYTES: Final = "part-bytes"  # of an object sent in parts, all of which have this size
 MD5: Final = re.compile(r"[0-9a-f]{32}")
 IN_PARTS: Final = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
-_META: Final = "x-amz-meta-"
+META: Final = "x-amz-meta-"
 REMEMBERED: Final = 500_000  # sizes, some 60 MB
 
 
@@ -129,17 +129,20 @@ class Cloud:
             if error.status == NOT_FOUND:
                 return None
             raise
-        meta = {
-            name.removeprefix(_META): value
-            for name, value in found.items()
-            if name.startswith(_META)
-        }
-        moment = found.get("last-modified", "")
-        arrived = parsedate_to_datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
-        return described(int(found["content-length"]), found.get("etag", ""), arrived, meta)
+        return answered(found)
 
     def delete(self, call: Call, place: str) -> None:
         tried(call, lambda: self.signed.whole(call, "DELETE", place))
+
+
+def answered(headers: Mapping[str, str]) -> Object:
+    """The object that an answer is about."""
+    meta = {
+        name.removeprefix(META): value for name, value in headers.items() if name.startswith(META)
+    }
+    moment = headers.get("last-modified", "")
+    arrived = parsedate_to_datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+    return described(int(headers["content-length"]), headers.get("etag", ""), arrived, meta)
 
 
 def described(size: int, tag: str, arrived: str, meta: Mapping[str, str]) -> Object:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
 
-from cloudcopy.adapters.objects.child import fetching, local, moving, sending
+from cloudcopy.adapters.objects.child import fetching, few, local, moving, sending
 from cloudcopy.adapters.objects.child.call import Call, Counts, Flying, Limit, log
 from cloudcopy.adapters.objects.child.cloud import Cloud
 from cloudcopy.adapters.objects.child.failing import Failure, Stopped, Unsupported
@@ -108,6 +108,7 @@ class _Run:
         self._waiting: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
         self._large: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
         self._pieces: Pieces | None = None
+        self._few = False
         self._turn = threading.Lock()
         self._narrow, self._wide = Width(), Width()
         self._drivers: list[threading.Thread] = []
@@ -128,6 +129,7 @@ class _Run:
         with counts.turn:
             counts.total_bytes += total
         call.refused = self._refused
+        self._few = small <= few.MOST
         threads = [
             threading.Thread(target=self._all_small, args=(number,), daemon=True)
             for number in range(min(self._options.small, small))
@@ -169,10 +171,12 @@ class _Run:
                 driver.start()
 
     def _all_small(self, number: int) -> None:
-        step = moving.upload if self._upload else moving.download
+        way = few if self._few else moving
 
         def go(place: str, file: Flying) -> int:
-            return step(self._between, place, file)
+            if self._upload:
+                return moving.upload(self._between, place, file, way.put)
+            return moving.download(self._between, place, file, way.get)
 
         most, width = self._options.small, self._narrow
         while True:

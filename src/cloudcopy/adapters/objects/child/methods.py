@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from cloudcopy.adapters.objects.child import local
@@ -11,9 +11,10 @@ from cloudcopy.adapters.objects.child.call import Call, Counts, Limit, log
 from cloudcopy.adapters.objects.child.cloud import IN_PARTS, Cloud, Object
 from cloudcopy.adapters.objects.child.copying import Copier, filtered
 from cloudcopy.adapters.objects.child.failing import NOT_FOUND, Failure, Unsupported
+from cloudcopy.adapters.objects.child.flat import Tree, tree
 from cloudcopy.adapters.objects.child.names import directory, place, plain, shown, stamp
 from cloudcopy.adapters.objects.child.options import Options, rate
-from cloudcopy.adapters.objects.child.pages import hints, pages
+from cloudcopy.adapters.objects.child.pages import begin, hints, pages
 from cloudcopy.adapters.objects.child.sums import Sums
 
 NO_AGE: Final = 2**63 - 1
@@ -58,6 +59,7 @@ class Methods:
             "sync/copy": self._copy,
             "core/stats": lambda call, given: self._group(given.get("group", "")).told(),
             "core/bwlimit": self._bandwidth,
+            "core/connect": self._connect,
         }
 
     def answer(self, call: Call, method: str, parameters: Item) -> Item:
@@ -87,6 +89,12 @@ class Methods:
         self.limit.rate = rate(given["rate"])
         return {}
 
+    def _connect(self, call: Call, given: Item) -> Item:
+        """Not one of rclone's: open connections, which ask for nothing yet."""
+        count = int(given["count"])
+        _at_once(count, lambda _: self.cloud.signed.connect(call), range(count))
+        return {}
+
     # Listing
 
     def _list(self, call: Call, given: Item) -> Item:
@@ -94,14 +102,31 @@ class Methods:
         server = bool(given.get("_config", {}).get("UseServerModTime"))
         names = filtered(given)
         root = directory(fs)
+        at = place(fs, below) if root is None else ""
+        begun = None
+        if names is None and given.get("whole") and at and not opt.get("recurse"):
+            begun = begin(self.cloud, call, at)  # in case that it is not a small one
+            small = tree(self.cloud, call, at)
+            if small:
+                return {"list": self._whole(at, below, small, opt, server=server), "whole": True}
         if names is not None:
             found = self._named(call, fs, names, opt, server=server)
         elif root is not None:
             found = self._local(call, root, below, opt)
         else:
             cuts = sorted({str(each) for each in given.get("splits", ()) if each}, key=str.encode)
-            found = self._store(call, place(fs, below), below, opt, server=server, known=cuts)
+            found = self._store(call, at, below, opt, server=server, known=cuts, begun=begun)
         return {"list": found}
+
+    def _whole(self, at: str, below: str, found: Tree, opt: Item, *, server: bool) -> list[Item]:
+        above = f"{below}/" if below else ""
+        return [
+            *({"Path": above + each, "IsDir": True} for each in found.directories),
+            *(
+                self._object(f"{at}/{name}", above + name, each, opt, server=server)
+                for name, each in found.files
+            ),
+        ]
 
     def _local(self, call: Call, root: str, below: str, opt: Item) -> list[Item]:
         entries = [each for each in local.directory(root, below) if self._taken(each.path)]
@@ -141,6 +166,7 @@ class Methods:
         *,
         server: bool,
         known: Sequence[str],
+        begun: Future[bytes] | None,
     ) -> list[Item]:
         if not at:
             return [{"Path": each, "IsDir": True} for each in self.cloud.buckets(call)]
@@ -150,7 +176,7 @@ class Methods:
         items: list[Item] = []
         cuts = None if deep else lambda: known or self._cuts.get(below) or self._guessed(below)
         names: list[str] = []
-        for page in pages(self.cloud, call, at, deep=deep, cuts=cuts):
+        for page in pages(self.cloud, call, at, deep=deep, cuts=cuts, begun=begun):
             for key, each in page.objects:
                 name = key[len(prefix) :]
                 if not name or (each.size == 0 and name.endswith("/")):

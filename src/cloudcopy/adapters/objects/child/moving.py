@@ -4,27 +4,27 @@ Every file is read, or written, once; its MD5 is computed on the way and held ag
 store says of it.
 """
 
+import base64
 import hashlib
 import mimetypes
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import obstore
 from obstore.exceptions import BaseError
 
 from cloudcopy.adapters.objects.child import local
 from cloudcopy.adapters.objects.child.call import Call, Counts, Flying, Limit
-from cloudcopy.adapters.objects.child.cloud import MD5, MTIME, Cloud
+from cloudcopy.adapters.objects.child.cloud import MD5, META, MTIME, Cloud
 from cloudcopy.adapters.objects.child.failing import Failure, of_store
 from cloudcopy.adapters.objects.child.names import as_metadata, from_metadata, plain
 from cloudcopy.adapters.objects.child.signed import tried
 from cloudcopy.adapters.objects.child.sums import Sums
 
-if TYPE_CHECKING:
-    from obstore import GetResult
-
-SMALL: Final = 1 << 20  # bytes; up to here a file goes in one piece, through obstore
+SMALL: Final = 1 << 20  # bytes; up to here a file goes in one piece
+_TYPE: Final = "Content-Type"
 _STORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError)
 
 
@@ -54,7 +54,18 @@ class TooLarge(Exception):
     """The object must go in several pieces."""
 
 
-def upload(between: Between, place: str, file: Flying) -> int:
+Put = Callable[[Between, str, bytes, dict[str, str], str], str]
+"""Sends a small object to a place with its attributes and the MD5 of its content, and gives its
+tag. Tried once."""
+
+Got = tuple[str, int, memoryview]
+"""A tag, a time in nanoseconds, and the content."""
+
+Get = Callable[[Between, str], Got]
+"""Fetches a small object from a place, once. Raises TooLarge, too."""
+
+
+def upload(between: Between, place: str, file: Flying, put: Put) -> int:
     """A file of at most `SMALL` bytes. Returns its size.
 
     Raises:
@@ -68,55 +79,57 @@ def upload(between: Between, place: str, file: Flying) -> int:
         data = source.content()
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         between.moved(file, size)
-        bucket, _, key = place.partition("/")
-        store, told = between.cloud.bucket(bucket), attributes(key, source.status.st_mtime_ns)
-
-        def put() -> str:
-            between.call.check()
-            try:
-                answer = store.put(checked(key), data, attributes=told, use_multipart=False)
-            except _STORE_ERRORS as error:
-                raise of_store(error) from None
-            return answer.get("e_tag") or ""
-
-        arrived(between, place, digest, tried(between.call, put))
+        told = attributes(checked(place.partition("/")[2]), source.status.st_mtime_ns)
+        tag = tried(between.call, lambda: put(between, place, data, told, digest))
+        arrived(between, place, digest, tag)
         between.sums.keep(source.check(), digest, read=True)
         return size
 
 
-def download(between: Between, place: str, file: Flying) -> int:
+def download(between: Between, place: str, file: Flying, get: Get) -> int:
     """The same the other way."""
-    bucket, _, key = place.partition("/")
-    store = between.cloud.bucket(bucket)
-
-    def get() -> "tuple[GetResult, memoryview]":
-        between.call.check()
-        try:
-            answer = obstore.get(store, checked(key))
-            size = answer.meta["size"]
-            if size > SMALL:
-                raise TooLarge
-            data = memoryview(answer.bytes())
-        except _STORE_ERRORS as error:
-            raise of_store(error) from None
-        if len(data) != size:
-            raise Failure("unexpected EOF", passing=True)
-        return answer, data
-
-    answer, data = tried(between.call, get)
-    meta, told = answer.meta, answer.attributes.get(MTIME)
+    checked(place.partition("/")[2])
+    tag, mtime, data = tried(between.call, lambda: get(between, place))
     between.moved(file, len(data))
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    tag = (meta["e_tag"] or "").strip('"').lower()
     if MD5.fullmatch(tag) and tag != digest:
         raise damaged(tag, digest)
     with local.writing(between.root, file.name, between.unfinished) as target:
         target.write(data, 0)
-        mtime = from_metadata(told) if told else None
-        if mtime is None:
-            mtime = int(meta["last_modified"].timestamp()) * 10**9
         between.sums.keep(target.finish(mtime), digest, read=False)
     return len(data)
+
+
+def put(between: Between, place: str, data: bytes, told: dict[str, str], digest: str) -> str:
+    """Through obstore, which signs the content."""
+    bucket, _, key = place.partition("/")
+    between.call.check()
+    try:
+        answer = between.cloud.bucket(bucket).put(key, data, attributes=told, use_multipart=False)
+    except _STORE_ERRORS as error:
+        raise of_store(error) from None
+    return answer.get("e_tag") or ""
+
+
+def get(between: Between, place: str) -> Got:
+    """Through obstore."""
+    bucket, _, key = place.partition("/")
+    between.call.check()
+    try:
+        answer = obstore.get(between.cloud.bucket(bucket), key)
+        meta = answer.meta
+        if meta["size"] > SMALL:
+            raise TooLarge
+        data = memoryview(answer.bytes())
+    except _STORE_ERRORS as error:
+        raise of_store(error) from None
+    if len(data) != meta["size"]:
+        raise Failure("unexpected EOF", passing=True)
+    told = answer.attributes.get(MTIME)
+    mtime = from_metadata(told) if told else None
+    if mtime is None:
+        mtime = int(meta["last_modified"].timestamp()) * 10**9
+    return (meta["e_tag"] or "").strip('"').lower(), mtime, data
 
 
 def arrived(between: Between, place: str, digest: str, tag: str) -> None:
@@ -134,7 +147,20 @@ def damaged(source: str, destination: str) -> Failure:
 
 
 def attributes(key: str, mtime: int) -> dict[str, str]:
-    return {"Content-Type": _kind(key.rpartition(".")[2].lower()), MTIME: as_metadata(mtime)}
+    return {_TYPE: _kind(key.rpartition(".")[2].lower()), MTIME: as_metadata(mtime)}
+
+
+def as_headers(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The same for a request of our own."""
+    return {
+        (name if name == _TYPE else f"{META}{name}").lower(): text
+        for name, text in attributes.items()
+    }
+
+
+def checksum(digest: bytes) -> dict[str, str]:
+    """A header with an MD5: the store refuses a body that has another."""
+    return {"content-md5": base64.b64encode(digest).decode()}
 
 
 @lru_cache(1024)

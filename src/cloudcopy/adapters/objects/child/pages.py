@@ -6,7 +6,7 @@ the same time. They are hints: whatever they are, the stretches make up the whol
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -45,24 +45,32 @@ def hints(names: Sequence[str]) -> list[str]:
 
 
 def pages(
-    cloud: Cloud, call: Call, place: str, *, deep: bool = False, cuts: Cuts | None = None
+    cloud: Cloud,
+    call: Call,
+    place: str,
+    *,
+    deep: bool = False,
+    cuts: Cuts | None = None,
+    begun: Future[bytes] | None = None,
 ) -> Iterator[Page]:
     """What is in the directory `place`.
 
     Args:
         deep: All objects below it instead, whatever directories they are in.
         cuts: Gives `hints`. It is asked once the first page has come, and is not all.
+        begun: What `begin` gave.
 
     Raises:
         Failure, Stopped
     """
-    bucket, _, below = place.partition("/")
-    prefix = f"{below}/" if below else ""
-    listing = _Listing(cloud, call, bucket, prefix, deep)
+    listing = _Listing(cloud, call, *under(place), deep)
+    first, token = listing.page("", "", "", begun)
     if cuts is None:
-        yield from listing.stretch("", "")
+        yield first
+        if token:
+            yield from listing.stretch("", "", token)
         return
-    first, token = listing.page("", "", "")
+    prefix = listing.prefix
     stretches = _rest(first, [prefix + each for each in cuts()]) if token else []
     if stretches:
         try:
@@ -77,6 +85,21 @@ def pages(
     yield first
     if token:
         yield from listing.stretch("", "", token)
+
+
+def begin(cloud: Cloud, call: Call, place: str) -> Future[bytes]:
+    """Ask for the first page of the directory in another thread."""
+    listing = _Listing(cloud, call, *under(place), False)
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(listing.asked, listing.query())
+    pool.shutdown(wait=False)
+    return asked
+
+
+def under(place: str) -> tuple[str, str]:
+    """The bucket, and what the keys begin with that are in the directory."""
+    bucket, _, below = place.partition("/")
+    return bucket, f"{below}/" if below else ""
 
 
 def _rest(first: Page, cuts: Sequence[str]) -> list[tuple[str, str]]:
@@ -104,28 +127,39 @@ class _Listing:
             if not token:
                 return
 
-    def page(self, after: str, until: str, token: str) -> tuple[Page, str]:
+    def page(
+        self, after: str, until: str, token: str, begun: Future[bytes] | None = None
+    ) -> tuple[Page, str]:
         """One, and what the next one is asked for with; empty for the last one."""
-        query = {"list-type": "2", "encoding-type": "url", "prefix": self.prefix}
-        query |= {} if self.deep else {"delimiter": "/"}
+        query = self.query()
         if token:
             query["continuation-token"] = token
         elif after:
             query["start-after"] = after
-        root = tried(self.call, lambda: self._asked(query))
-        page = Page(list(_objects(root)), _prefixes(root))
+        ready = [begun] if begun else []
+        root = tried(
+            self.call, lambda: parsed(ready.pop().result() if ready else self.asked(query))
+        )
+        page = Page(list(objects(root)), _prefixes(root))
         beyond = False
         if after or until:
             page, beyond = _within(page, after.encode(), until.encode())
-        sizes = self.cloud.sizes
-        if len(sizes) < REMEMBERED:
-            sizes.update((f"{self.bucket}/{key}", each.size) for key, each in page.objects)
+        remember(self.cloud, self.bucket, page.objects)
         more = not beyond and text(root, "IsTruncated") == "true"
         return page, text(root, "NextContinuationToken") if more else ""
 
-    def _asked(self, query: Mapping[str, str]) -> ElementTree.Element:
-        _, body = self.cloud.signed.whole(self.call, "GET", self.bucket, query=query)
-        return parsed(body)
+    def query(self) -> dict[str, str]:
+        query = {"list-type": "2", "encoding-type": "url", "prefix": self.prefix}
+        return query if self.deep else {**query, "delimiter": "/"}
+
+    def asked(self, query: Mapping[str, str]) -> bytes:
+        return self.cloud.signed.whole(self.call, "GET", self.bucket, query=query)[1]
+
+
+def remember(cloud: Cloud, bucket: str, objects: Sequence[tuple[str, Object]]) -> None:
+    """Their sizes, for whoever fetches them."""
+    if len(cloud.sizes) < REMEMBERED:
+        cloud.sizes.update((f"{bucket}/{key}", each.size) for key, each in objects)
 
 
 def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
@@ -146,7 +180,7 @@ def _within(page: Page, after: bytes, until: bytes) -> tuple[Page, bool]:
     return within, beyond
 
 
-def _objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
+def objects(page: ElementTree.Element) -> Iterator[tuple[str, Object]]:
     quoted = text(page, "EncodingType") == "url"
     for each in page.iterfind("Contents"):
         key = each.findtext("Key", "")

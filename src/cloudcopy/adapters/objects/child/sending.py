@@ -6,7 +6,6 @@ two must be equal. The size of the parts goes into the object's metadata, so tha
 it can do the same.
 """
 
-import base64
 import hashlib
 import threading
 from collections.abc import Mapping
@@ -16,13 +15,15 @@ from functools import partial
 
 from cloudcopy.adapters.objects.child import local
 from cloudcopy.adapters.objects.child.call import Call, Flying
-from cloudcopy.adapters.objects.child.cloud import IN_PARTS, MD5, PART_BYTES
+from cloudcopy.adapters.objects.child.cloud import IN_PARTS, MD5, META, PART_BYTES
 from cloudcopy.adapters.objects.child.failing import Failure, answered
 from cloudcopy.adapters.objects.child.moving import (
     Between,
     arrived,
+    as_headers,
     attributes,
     checked,
+    checksum,
     damaged,
 )
 from cloudcopy.adapters.objects.child.pieces import PIECE, Pieces, piece_bytes, ranges, results
@@ -82,7 +83,7 @@ class _Sending:
     def whole(self, data: memoryview) -> None:
         self.source.part(0, data)
         digest = hashlib.md5(data, usedforsecurity=False)
-        tag = self._sent({}, {**self._headers(), **_checksum(digest.digest())}, data)
+        tag = self._sent({}, {**self._headers(), **checksum(digest.digest())}, data)
         arrived(self.between, self.place, digest.hexdigest(), tag)
         self.between.sums.keep(self.source.check(), digest.hexdigest(), read=True)
 
@@ -111,7 +112,7 @@ class _Sending:
         between.sums.keep(status, tag, read=True)
 
     def _begin(self, step: int) -> str:
-        headers = {**self._headers(), f"x-amz-meta-{PART_BYTES}": str(step)}
+        headers = {**self._headers(), f"{META}{PART_BYTES}": str(step)}
         _, body = self.between.cloud.signed.whole(
             self.between.call, "POST", self.place, query={"uploads": ""}, headers=headers
         )
@@ -127,7 +128,7 @@ class _Sending:
         self.source.part(start, data)
         digest = hashlib.md5(data, usedforsecurity=False)
         query = {"partNumber": str(number), "uploadId": id}
-        tag = self._sent(query, _checksum(digest.digest()), data)
+        tag = self._sent(query, checksum(digest.digest()), data)
         if MD5.fullmatch(tag) and tag != digest.hexdigest():
             raise damaged(digest.hexdigest(), tag)
         return digest.digest()
@@ -201,14 +202,7 @@ class _Sending:
         tried(call, lambda: signed.whole(call, "DELETE", self.place, query={"uploadId": id}))
 
     def _headers(self) -> dict[str, str]:
-        told = attributes(self.place, self.source.status.st_mtime_ns)
-        kind = told.pop("Content-Type")
-        meta = {f"x-amz-meta-{name}": text for name, text in told.items()}
-        return {"content-type": kind, **meta}
-
-
-def _checksum(digest: bytes) -> dict[str, str]:
-    return {"content-md5": base64.b64encode(digest).decode()}
+        return as_headers(attributes(self.place, self.source.status.st_mtime_ns))
 
 
 def _tag(hashes: list[bytes]) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import http.client
 import random
+import select
 import socket
 import ssl
 import threading
@@ -99,7 +100,7 @@ class Signed:
         )
         signed = self._sign(method, path, text, dict(headers or {}), bool(body))
         call.check()
-        connection = self._take()
+        connection, refused = self._take(), None
         try:
             try:
                 with call.using(self._connected(connection)):
@@ -115,19 +116,33 @@ class Signed:
                     connection.endheaders()
                     _send(connection, body, sent)
                     response = connection.getresponse()
-                    if response.status not in _OK:
-                        raise _refused(method, response)
-                    yield response
-                    if response.isclosed() and not response.will_close:
-                        self._give(connection)
-                        return
+                    if response.status in _OK:
+                        yield response
+                    else:
+                        refused = _refused(method, response)
             except _BROKEN as error:
                 call.check()
                 raise of_network(error) from None
         except BaseException:
             connection.close()
             raise
-        connection.close()
+        if response.isclosed() and not response.will_close:
+            self._give(connection)
+        else:
+            connection.close()
+        if refused:
+            raise refused
+
+    def connect(self, call: Call) -> None:
+        """Open a connection for a request that will come. Raises Failure, Stopped."""
+        connection = self._made()
+        try:
+            with call.using(self._connected(connection)):
+                pass
+        except _BROKEN as error:
+            connection.close()
+            raise of_network(error) from None
+        self._give(connection)
 
     def _connected(self, connection: http.client.HTTPConnection) -> socket.socket:
         if connection.sock is None:
@@ -136,9 +151,16 @@ class Signed:
         return connection.sock
 
     def _take(self) -> http.client.HTTPConnection:
-        with self._turn:
-            if self._idle:
-                return self._idle.pop()
+        while True:
+            with self._turn:
+                if not self._idle:
+                    return self._made()
+                known = self._idle.pop()
+            if not _ended(known):
+                return known
+            known.close()
+
+    def _made(self) -> http.client.HTTPConnection:
         host, port = self._address.hostname or "", self._address.port
         if self._tls is not None:
             return http.client.HTTPSConnection(
@@ -179,6 +201,13 @@ class Signed:
             f"SignedHeaders={names}, Signature={signature}"
         )
         return headers
+
+
+def _ended(connection: http.client.HTTPConnection) -> bool:
+    """Whether the store has closed it meanwhile, as far as is known here."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def tried(call: Call, work: Callable[[], T]) -> T:
