@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cloudcopy.adapters.objects.spare import Spares
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
 from cloudcopy.adapters.sandbox.choose import choose
@@ -72,8 +73,10 @@ async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[Transf
         pytest.skip(str(error))
     work = tmp_path / "work"
     work.mkdir(mode=0o700)
+    spares = Spares(sandbox, work)
     engine = RcloneEngine(
         sandbox=sandbox,
+        spares=spares,
         binary=await find(),
         work_dir=work,
         local_store=tmp_path / "stores",
@@ -83,7 +86,7 @@ async def opened(box: str, tmp_path: Path, first: Mover) -> AsyncIterator[Transf
         monotonic=time.monotonic,
     )
     yield engine
-    await engine.close()
+    await spares.close()
     left = [each for name in ("run", "locks", "waiting") for each in (work / name).glob("*")]
     assert left == [], "a copy leaves nothing behind"
 

@@ -20,6 +20,7 @@ from cloudcopy.adapters.experience import FileExperience
 from cloudcopy.adapters.journal import open_journal
 from cloudcopy.adapters.machine import LinuxMachine
 from cloudcopy.adapters.objects.spare import DIRECTORY as WAITING
+from cloudcopy.adapters.objects.spare import Spares
 from cloudcopy.adapters.rclone.binary import find
 from cloudcopy.adapters.rclone.engine import RcloneEngine
 from cloudcopy.adapters.rclone.origin import DIRECTORY as RELAYS
@@ -110,7 +111,7 @@ async def run(
             try:
                 await _work(settings, me, bench, runtime=runtime, stop=stop, connected=connected)
             finally:
-                await engine.close()
+                await engine.spares.close()
                 if runtime is not None:
                     await runtime.close()
     finally:
@@ -129,6 +130,7 @@ async def _engine(settings: AgentSettings, work_dir: Path, experience: Path) -> 
     log.info("copies are confined", by=sandbox.name)
     return RcloneEngine(
         sandbox=sandbox,
+        spares=Spares(sandbox, work_dir),
         binary=await find(tools.rclone),
         work_dir=work_dir,
         local_store=settings.local_store,

@@ -55,6 +55,7 @@ class RcloneEngine:
     """See `ports.engine.TransferEngine`.
 
     Attributes:
+        spares: Movers that wait; whoever made them closes them.
         work_dir: Private to this agent; holds a run directory and a lock per copy.
         local_store: Where connections of the kind `local` may lie; None refuses them.
         patience: How long a mover waits for a store that does not answer (`rclone.flags`).
@@ -66,6 +67,7 @@ class RcloneEngine:
     """
 
     sandbox: Sandbox
+    spares: Spares
     binary: Path
     work_dir: Path
     local_store: Path | None = None
@@ -75,14 +77,6 @@ class RcloneEngine:
     random: Callable[[], float]
     monotonic: Callable[[], float]
     tuners: Tuners = field(default_factory=Tuners)
-    spares: Spares = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "spares", Spares(self.sandbox, self.work_dir))
-
-    async def close(self) -> None:
-        """Wait until nothing that was started here lives. Every copy has ended."""
-        await self.spares.close()
 
     async def run(self, copy: Copy, stop: Stop) -> AsyncGenerator[Progress | End, None]:
         yield Progress(phase=Phase.PREPARING)
