@@ -29,7 +29,7 @@ from cloudcopy.adapters.sandbox.cell import Confined, Inside, Program, Sandbox
 
 # When the next is started, after one was taken and after it ended, whichever is first: a small
 # copy, its report and the look at the store have the cores to themselves.
-TAKEN_SECONDS: Final = 1.0
+TAKEN_SECONDS: Final = 5.0
 ENDED_SECONDS: Final = 0.2
 DIRECTORY: Final = "waiting"  # in an agent's work directory; what is in it may go when it starts
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")

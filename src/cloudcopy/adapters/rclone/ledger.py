@@ -86,7 +86,7 @@ class Ledger:
         self.name = ""
         self._part = Part.OTHER
         self._rows: list[FileRow] = []
-        self._log: deque[str] = deque(maxlen=MAX_LOG)
+        self._log: deque[_Line] = deque(maxlen=MAX_LOG)
 
     def begin(self, part: Part) -> None:
         """From here on the lines are about `part`."""
@@ -110,7 +110,7 @@ class Ledger:
     @property
     def log(self) -> tuple[str, ...]:
         """The latest lines in plain text, oldest first, without addresses and request ids."""
-        return tuple(self._log)
+        return tuple(_plain(line) for line in self._log)  # most lines are never shown
 
     def feed(self, raw: bytes) -> None:
         """Take in one line. What is no JSON (a crash of rclone, say) is kept as an error."""
@@ -119,7 +119,7 @@ class Ledger:
         except msgspec.DecodeError:
             self._error("", raw.decode(errors="replace").strip())
             return
-        self._log.append(shown(f"{line.level}: {line.object}: {line.msg}".replace(": : ", ": ")))
+        self._log.append(line)
         if line.level == "notice" and line.msg in _SKIPPED:
             if self._part is Part.SOURCE:
                 self._rows.append(FileRow(line.object, Outcome.SKIPPED, -1, *_SKIPPED[line.msg]))
@@ -167,6 +167,10 @@ class Ledger:
         if known.hopeless and self._part is Part.COPY and not self.hopeless:
             self.hopeless = known
             self.doomed.set()
+
+
+def _plain(line: _Line) -> str:
+    return shown(f"{line.level}: {line.object}: {line.msg}".replace(": : ", ": "))
 
 
 def _without(name: str, text: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,20 +21,39 @@ READY_SECONDS: Final = 30.0  # a start takes 0.1 s; a starved machine may take l
 GRACE_SECONDS: Final = 10.0  # from SIGTERM to SIGKILL; aborting uploads takes one round trip
 MAX_LINE: Final = 1 << 20
 _CHUNK: Final = 1 << 16
+_PIPE_BYTES: Final = 1 << 20  # what an ordinary user may ask for; so no mover waits for us
+_SOME_SECONDS: Final = 0.02
 
 
 class Log:
-    """The reading end of rclone's stderr; hands over whole lines, in order."""
+    """The reading end of rclone's stderr; hands over whole lines, in order.
+
+    There is a line for each file. They are read some at a time, and all that were written before an
+    answer when that comes: to wake up for each costs as much as all else that is done about it.
+    """
 
     def __init__(self, feed: Callable[[bytes], None]) -> None:
         self.feed = feed  # another, once the program works for somebody else
         self._rest = b""
         self._fd, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(self.writer, True)
-        asyncio.get_running_loop().add_reader(self._fd, self.drain)
+        with contextlib.suppress(PermissionError):  # the user has many large ones already
+            fcntl(self.writer, F_SETPIPE_SZ, _PIPE_BYTES)
+        self._loop = asyncio.get_running_loop()
+        self._later: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._fd, self._wait)
 
-    def drain(self) -> None:
-        """Take in everything rclone has written so far."""
+    def _wait(self) -> None:
+        self._loop.remove_reader(self._fd)
+        self._later = self._loop.call_later(_SOME_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._later = None
+        if self.drain():
+            self._loop.add_reader(self._fd, self._wait)
+
+    def drain(self) -> bool:
+        """Take in everything rclone has written so far; False when it cannot write any more."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._fd, _CHUNK):
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -41,10 +61,14 @@ class Log:
                     if line:
                         self.feed(line)
                 self._rest = self._rest[:MAX_LINE]
-            asyncio.get_running_loop().remove_reader(self._fd)  # every writer has closed it
+            self._loop.remove_reader(self._fd)
+            return False
+        return True
 
     def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
+        if self._later:
+            self._later.cancel()
+        self._loop.remove_reader(self._fd)
         os.close(self._fd)
 
 
