@@ -19,6 +19,7 @@ from cloudcopy.domain.transfer import State
 from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, Sign, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Sealed
 
+STATES = {state.value: state for state in State}  # calling an enum costs ten times a look
 MAX_HISTORY = 500  # changes of state that one question is answered with
 
 _TRANSFERS = (
@@ -83,6 +84,26 @@ _OWN_CONNECTION = select(t.connections).where(
 )
 
 
+_CONNECTIONS = (
+    select(t.connections)
+    .where(t.connections.c.account == bindparam("account"), ~t.connections.c.removed)
+    .order_by(t.connections.c.id.desc())
+)
+_MACHINE = select(t.machines).where(t.machines.c.id == bindparam("id"))
+_OWN_MACHINE = _MACHINE.where(t.machines.c.account == bindparam("account"))
+_LIVE = _TRANSFERS.where(
+    t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE)
+).order_by(t.transfers.c.id)
+_LIVE_ONLY = _LIVE.where(t.transfers.c.id.in_(bindparam("only", expanding=True)))
+_WAITING = select(func.count().label("ahead")).where(
+    t.transfers.c.account
+    == select(_other.c.account).where(_other.c.id == bindparam("id")).scalar_subquery(),
+    ~t.transfers.c.admitted,
+    t.transfers.c.state == State.QUEUED.value,
+    t.transfers.c.id < bindparam("id"),
+)
+
+
 class SqlReads(SqlInstanceReads):
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,17 +137,17 @@ class SqlReads(SqlInstanceReads):
     async def live(
         self, machine: MachineId, *, only: Collection[TransferId] | None = None
     ) -> Sequence[TransferSeen]:
-        c = t.transfers.c
-        query = _TRANSFERS.where(c.machine == machine, c.state.in_(rows.LIVE)).order_by(c.id)
-        if only is not None:
-            query = query.where(c.id.in_(only))
-        return [_transfer(row) for row in await self._all(query)]
+        if only is None:
+            found = await self._all(_LIVE, {"machine": machine})
+        else:
+            found = await self._all(_LIVE_ONLY, {"machine": machine, "only": tuple(only)})
+        return [_transfer(row) for row in found]
 
     async def signs(self, machine: MachineId) -> Sequence[Sign]:
         return [
             Sign(TransferId(row["id"]), row["attempt"], row["fence"], state.want, row["bwlimit"])
             for row in await self._all(_SIGNS, {"machine": machine})
-            if (state := State(row["state"])).told(admitted=row["admitted"])
+            if (state := STATES[row["state"]]).told(admitted=row["admitted"])
         ]
 
     async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:
@@ -136,12 +157,7 @@ class SqlReads(SqlInstanceReads):
         return [rows.moved(row) for row in reversed(found)]
 
     async def waiting(self, id: TransferId) -> int:
-        c = t.transfers.c
-        mine = select(c.account).where(c.id == id).scalar_subquery()
-        query = select(func.count().label("ahead")).where(
-            c.account == mine, ~c.admitted, c.state == State.QUEUED.value, c.id < id
-        )
-        return int((await self._all(query))[0]["ahead"])
+        return int((await self._all(_WAITING, {"id": id}))[0]["ahead"])
 
     async def chunk(self, id: TransferId, attempt: int, number: int) -> bytes | None:
         c = t.ledger_chunks.c
@@ -155,9 +171,8 @@ class SqlReads(SqlInstanceReads):
         return [row[c.attempt] for row in await self._all(query)]
 
     async def connections(self, account: AccountId) -> Sequence[Connection]:
-        c = t.connections.c
-        query = select(t.connections).where(c.account == account, ~c.removed)
-        return [rows.connection(row) for row in await self._all(query.order_by(c.id.desc()))]
+        found = await self._all(_CONNECTIONS, {"account": account})
+        return [rows.connection(row) for row in found]
 
     async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
         values = {"id": id, "account": account}
@@ -177,11 +192,10 @@ class SqlReads(SqlInstanceReads):
         return [rows.machine(row) for row in await self._all(query)]
 
     async def machine(self, id: MachineId, *, account: AccountId | None) -> Machine:
-        c = t.machines.c
-        query = select(t.machines).where(c.id == id)
-        if account is not None:
-            query = query.where(c.account == account)
-        return rows.machine(await self._one(query, "machine", id))
+        if account is None:
+            return rows.machine(await self._one(_MACHINE, "machine", id, {"id": id}))
+        values = {"id": id, "account": account}
+        return rows.machine(await self._one(_OWN_MACHINE, "machine", id, values))
 
     async def instances(
         self, account: AccountId, *, machine: MachineId | None = None
