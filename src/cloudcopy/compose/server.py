@@ -171,6 +171,7 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
         log_config=None,
         access_log=False,
         lifespan="off",
+        http="h11",  # httptools puts no bound on a head that is still coming
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,  # 10 kB and more for each that asks; what is large is packed

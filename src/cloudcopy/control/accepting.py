@@ -1,7 +1,8 @@
 """How orders become transfers: within an open transaction, one or several at once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from cloudcopy.control import orders
 from cloudcopy.domain.errors import CloudCopyError, Rejected
@@ -65,18 +66,24 @@ async def accept_all(
         account: await store.transfers.turns(account, desk.limits)
         for account in dict.fromkeys(transfer.account for transfer, _ in new.values())
     }
-    return [await _accepted(outcomes[place], turns, store) for place in range(len(wanted))]
+    waiting = [each.id for each in outcomes.values() if _waits(each)]
+    admitted = await store.transfers.admitted(waiting) if any(turns.values()) else frozenset()
+    return [_accepted(outcomes[place], turns, admitted) for place in range(len(wanted))]
 
 
-async def _accepted(
+def _waits(outcome: Transfer | CloudCopyError) -> TypeGuard[Transfer]:
+    return isinstance(outcome, Transfer) and not outcome.admitted
+
+
+def _accepted(
     outcome: Transfer | CloudCopyError,
     turns: Mapping[AccountId, Sequence[MachineId]],
-    store: Store,
+    admitted: Collection[TransferId],
 ) -> Accepted | CloudCopyError:
     if isinstance(outcome, CloudCopyError):
         return outcome
     given = turns[outcome.account]
-    return Accepted(await store.transfers.get(outcome.id) if given else outcome, given)
+    return Accepted(replace(outcome, admitted=True) if outcome.id in admitted else outcome, given)
 
 
 def _made(wanted: Wanted, machine: MachineId, desk: Desk) -> Transfer:

@@ -5,7 +5,7 @@ One `Store` value is one transaction. Every adapter passes
 Whatever belongs to another account is not found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,6 +99,10 @@ class Transfers(Protocol):
         Returns:
             The machines that should be told.
         """
+        ...
+
+    async def admitted(self, ids: Sequence[TransferId]) -> Collection[TransferId]:
+        """Those of `ids` that have their turn."""
         ...
 
     async def limit(self, id: TransferId, bwlimit: str) -> None:

@@ -1,6 +1,6 @@
 """Transfers within one transaction; see `ports.store.Transfers`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -38,6 +38,9 @@ _ONCE: Final = {
     )
     for column in (transfers.c.idempotency_key, transfers.c.live_order)
 }
+_ADMITTED: Final = select(transfers.c.id).where(
+    transfers.c.id.in_(bindparam("ids", expanding=True)), transfers.c.admitted
+)
 _Name = tuple[AccountId, str, str]  # whose, the column, and its value
 
 
@@ -173,6 +176,10 @@ class SqlTransfers:
 
     async def turns(self, account: AccountId, limits: Limits) -> Sequence[MachineId]:
         return await give_turns(self._connection, account, limits)
+
+    async def admitted(self, ids: Sequence[TransferId]) -> Collection[TransferId]:
+        found = await self._connection.execute(_ADMITTED, {"ids": ids})
+        return {TransferId(row.id) for row in found}
 
     async def limit(self, id: TransferId, bwlimit: str) -> None:
         c = transfers.c

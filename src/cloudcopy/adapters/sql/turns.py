@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
+    exists,
     func,
     select,
     true,
@@ -69,12 +70,31 @@ def _heads() -> Select[Any]:
         select(_oldest(next_, behind)).join_from(heads, last, last.c.id == heads.c.id)
     )
     seen = (_c.id, _c.connection, _c.instance, _c.key, _c.machine)
-    return select(*seen).join_from(heads, transfers, _c.id == heads.c.id)
+    return select(*seen, _more()).join_from(heads, transfers, _c.id == heads.c.id)
+
+
+def _more() -> ColumnElement[bool]:
+    """Whether somebody waits behind it in its lane: most lanes hold one, and each look is dear."""
+    behind = transfers.alias("behind")
+    b = behind.c
+    return (
+        exists()
+        .where(
+            b.account == _c.account,
+            ~b.admitted,
+            b.state == State.QUEUED.value,
+            b.connection == _c.connection,
+            b.instance == _c.instance,
+            b.key == _c.key,
+            b.id > _c.id,
+        )
+        .label("more")
+    )
 
 
 HEADS: Final = _heads()
 _NEXT: Final = (
-    select(_c.id, _c.connection, _c.instance, _c.key, _c.machine)
+    select(_c.id, _c.connection, _c.instance, _c.key, _c.machine, _more())
     .where(
         _c.account == bindparam("account"),
         ~_c.admitted,
@@ -97,6 +117,7 @@ class Head(NamedTuple):
     instance: int
     key: str
     machine: int
+    more: bool
 
 
 class Room:
@@ -157,6 +178,8 @@ async def give_turns(
     while room.left > 0 and (head := room.next()) is not None:
         given.append(head)
         room.take(head.connection, head.instance, head.key)
+        if not head.more:
+            continue
         lane = {"connection": head.connection, "instance": head.instance, "key": head.key}
         behind = {"account": account, "given": head.id, **lane}
         for row in await connection.execute(_NEXT, behind):

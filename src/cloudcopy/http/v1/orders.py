@@ -50,12 +50,12 @@ async def _order(
     mode: Mode = Mode.COPY,
     verify: Verify = Verify.HASH,
 ) -> Order:
-    instance = await queries.instance(body.instance, caller=caller, desk=app.queries)
+    instance = await queries.instance_id(body.instance, caller=caller, desk=app.queries)
     connection, direction = await _other_side(body, caller, app)
     upload = direction is Direction.TO_CLOUD
     here, there = ("src", "dst") if upload else ("dst", "src")
     return Order(
-        instance=instance.instance.id,
+        instance=instance,
         connection=connection,
         direction=direction,
         local=InstancePath.parse(getattr(body, here), field=here),
