@@ -195,6 +195,12 @@ class Machines(Protocol):
         OFFLINE. Returns the named ones, in order."""
         ...
 
+    async def instances(
+        self, ids: Collection[InstanceId], *, account: AccountId
+    ) -> Sequence[Instance]:
+        """Those of `ids` that `instance` finds, in any order."""
+        ...
+
     async def instance(self, id: InstanceId, *, account: AccountId) -> Instance:
         """Raises NotFound, and of that Destroyed."""
         ...

@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, Select, bindparam, func, select
 
 from cloudcopy.adapters.sql import rows
 from cloudcopy.adapters.sql import tables as t
-from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.database import Database, in_one
 from cloudcopy.adapters.sql.instance_reads import SqlInstanceReads
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
@@ -63,15 +63,13 @@ _KEY = (
     .where(t.keys.c.id == bindparam("id"))
 )
 _ONE_TRANSFER = _TRANSFERS.where(t.transfers.c.id == bindparam("id"))
-_SIGNS = (
+_SIGNS = in_one(
     select(
         *(
             t.transfers.c[each]
             for each in ("id", "attempt", "fence", "state", "admitted", "bwlimit")
         )
-    )
-    .where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
-    .order_by(t.transfers.c.id)
+    ).where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
 )
 _OWN_TRANSFER = _ONE_TRANSFER.where(t.transfers.c.account == bindparam("account"))
 _OWN_INSTANCE = _INSTANCES.where(
@@ -144,10 +142,11 @@ class SqlReads(SqlInstanceReads):
         return [_transfer(row) for row in found]
 
     async def signs(self, machine: MachineId) -> Sequence[Sign]:
+        [found] = await self._all(_SIGNS, {"machine": machine})
         return [
-            Sign(TransferId(row["id"]), row["attempt"], row["fence"], state.want, row["bwlimit"])
-            for row in await self._all(_SIGNS, {"machine": machine})
-            if (state := STATES[row["state"]]).told(admitted=row["admitted"])
+            Sign(TransferId(id), attempt, fence, STATES[state].want, bwlimit)
+            for id, attempt, fence, state, admitted, bwlimit in sorted(found["rows"])
+            if STATES[state].told(admitted=bool(admitted))
         ]
 
     async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloudcopy.adapters.sql.database import in_one
 from cloudcopy.adapters.sql.tables import transfers
 from cloudcopy.domain.machine import MAX_ID, AccountId, MachineId
 from cloudcopy.domain.transfer import State
@@ -37,7 +38,10 @@ HELD: Final = (
     .where(_c.account == bindparam("account"), _c.admitted)
     .group_by(_c.state, _c.connection, _c.instance, _c.key)  # as the index is sorted
 )
-_GIVE: Final = update(transfers).where(_c.id == bindparam("given")).values(admitted=True)
+_HELD_IN_ONE: Final = in_one(HELD)
+_GIVE: Final = (
+    update(transfers).where(_c.id.in_(bindparam("given", expanding=True))).values(admitted=True)
+)
 
 
 def _oldest(waiting: FromClause, behind: ColumnElement[bool]) -> ScalarSelect[str]:
@@ -168,8 +172,8 @@ async def give_turns(
 ) -> Sequence[MachineId]:
     """See `ports.store.Transfers.turns`."""
     room = Room(limits)
-    for held in await connection.execute(HELD, {"account": account}):
-        room.take(held.connection, held.instance, held.key, held.turns)
+    for held in await connection.scalar(_HELD_IN_ONE, {"account": account}):
+        room.take(*held)
     if room.left <= 0:
         return []
     for row in await connection.execute(HEADS, {"account": account, "full": room.full}):
@@ -185,5 +189,5 @@ async def give_turns(
         for row in await connection.execute(_NEXT, behind):
             room.wait(Head(*row))
     if given:
-        await connection.execute(_GIVE, [{"given": head.id} for head in given])
+        await connection.execute(_GIVE, {"given": [head.id for head in given]})
     return [MachineId(machine) for machine in dict.fromkeys(head.machine for head in given)]
