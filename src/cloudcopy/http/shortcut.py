@@ -7,6 +7,7 @@ refused there.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +24,7 @@ from cloudcopy.http.v0 import copies
 from cloudcopy.http.v1 import transfers
 from cloudcopy.wire.v1 import NewTransfer
 
-_BEARER: Final = "Bearer "
+_PROOF: Final = re.compile(rb"Bearer ([!-~]+)")
 _KEY: Final = b"idempotency-key"
 _ONCE: Final = (b"authorization", b"content-type", _KEY)
 
@@ -67,7 +68,7 @@ class Shortcut:
         response = Response(media_type="application/json")
         app: Services = scope["app"].state.services
         try:
-            text = headers[b"authorization"].decode("latin-1").removeprefix(_BEARER)
+            text = headers[b"authorization"].decode().removeprefix("Bearer ")
             told = await answer(await callers.allowed(text, need, app), app, response)
         except CloudCopyError as error:
             response = await errors.known(request, error)
@@ -83,7 +84,7 @@ def _headers(scope: Scope) -> dict[bytes, bytes] | None:
     plain = (
         not scope["query_string"]
         and headers.get(b"content-type") == b"application/json"
-        and headers.get(b"authorization", b"").startswith(_BEARER.encode())
+        and _PROOF.fullmatch(headers.get(b"authorization", b"")) is not None
         and all(sum(name == each for name, _ in scope["headers"]) <= 1 for each in _ONCE)
     )
     return headers if plain else None
