@@ -83,7 +83,7 @@ def _ms(seconds: float) -> str:
 
 
 async def _each(store: S3, running: Stack, copies: int) -> list[float]:
-    found = []
+    found: list[float] = []
     async with _tapped(store.port) as (tap, port), Client(running.url, running.api_key) as client:
         parameters = store.parameters | {"endpoint": f"http://127.0.0.1:{port}"}
         await client.connections.create(

@@ -104,7 +104,9 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             new_nonce=system.new_nonce,
             transfers=transfer_desk,
             connections=connections.Desk(opened, reads, vault, probe, now),
-            machines=machines.Desk(opened, vault, bus, now, settings.limits),
+            machines=machines.Desk(
+                opened, vault, bus, now, settings.limits, hearing=asyncio.Lock()
+            ),
             instances=instances.Desk(opened, vault, bus, now, system.new_ulid),
             offers=offers.Desk(reads, now),
             ssh_keys=ssh_keys.Desk(opened, reads, now),

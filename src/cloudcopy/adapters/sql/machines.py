@@ -1,6 +1,6 @@
 """Machines, their instances and join tokens within one transaction; see `ports.store.Machines`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,9 @@ _INSTANCE: Final = select(instances).where(
     instances.c.id == bindparam("id"), instances.c.account == bindparam("account")
 )
 
+_SEEN: Final = (
+    update(machines).where(machines.c.id == bindparam("of")).values(seen_at=bindparam("at"))
+)
 _SEVERAL: Final = select(instances).where(
     instances.c.id.in_(bindparam("ids", expanding=True)),
     instances.c.account == bindparam("account"),
@@ -90,10 +93,9 @@ class SqlMachines:
             raise NotFound("machine", id)
         return int(drawn)
 
-    async def seen(self, id: MachineId, *, at: datetime) -> None:
-        await self._connection.execute(
-            update(machines).where(machines.c.id == id).values(seen_at=at)
-        )
+    async def seen(self, when: Mapping[MachineId, datetime]) -> None:
+        heard = [{"of": id, "at": at} for id, at in when.items()]
+        await self._connection.execute(_SEEN, heard)
 
     async def announce(
         self, id: MachineId, named: Sequence[Announced], *, at: datetime
