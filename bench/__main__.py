@@ -1,7 +1,8 @@
 """`make bench`: cloudcopy beside what a user would run by hand, on this machine.
 
 Prints a table and writes docs/performance.md, .json and .svg. A part alone is measured with
---work, --rtt, --plane or --floor; its figures replace those in the file, and all others stay.
+--work, --rtt, --plane, --first-byte or --floor; its figures replace those in the file, and all
+others stay.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import floor, machine, page, plane, work
+from bench import first_byte, floor, machine, page, plane, work
 from bench.cloudcopy_peer import CLOUDCOPY
 from bench.programs import RCLONE, programs
 from bench.record import Record
@@ -40,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
     path = (out or place) / RECORD
     record = Record.load(path)
     record.machine = machine.facts()
-    copied = not (options.plane or options.floor)
+    copied = not (options.plane or options.floor or options.first_byte)
     part = options.work or options.peers or options.missing or options.quick
     whole = copied and not part
     try:
@@ -49,6 +50,9 @@ def main(words: Sequence[str] | None = None) -> int:
             record.save(path)
         if copied:
             copies(asked, place, record, path)
+        if options.first_byte or whole:
+            record.first_byte = first_byte.measure(place)
+            record.save(path)
         if options.plane or whole:
             for agents in _numbers(options.agents):
                 found = plane.measure(place, int(agents), seconds=options.seconds)
@@ -78,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plane", action="store_true", help="only the control plane's scale")
     add("--agents", default="100,1000,10000", help="how many agents, for --plane")
     add("--seconds", type=float, default=4.0, help="how long orders are poured in, for --plane")
+    add("--first-byte", action="store_true", help="only how soon a copy begins")
     add("--floor", action="store_true", help="only what the machine itself does")
     add("--quick", action="store_true", help="a smoke test, beside rclone; writes nothing")
     add("--out", type=Path, help="where page, figures and plot go (docs)")

@@ -45,6 +45,8 @@ def figures(record: Record, *, plot: bool = False) -> str:
         parts += ["### The machine's floor", table.facts(_rounded(record.floor))]
     if record.plane:
         parts += ["### The control plane's scale", _plane(record.plane)]
+    if record.first_byte:
+        parts += ["### Until a copy begins", table.facts(record.first_byte)]
     parts += ["### The machine and the versions", table.facts(record.machine)]
     return "\n\n".join(part for part in parts if part)
 

@@ -93,6 +93,7 @@ def measure(
             "memory of the server without agents, MB": f"{before / 1e6:.0f}",
             "memory per idle agent, kB": f"{per_agent / 1e3:.1f}",
             "logins per second": f"{agents / connected:.0f}",
+            "logins that had to be tried again": f"{sum(swarm.again() for swarm in swarms)}",
             "CPU of the idle server, % of a core": f"{100 * idle:.1f}",
             "POST until its answer, p50 / p99, ms": _both(answered),
             "POST until the agent has the order, p50 / p99, ms": _both(arrived),
@@ -212,6 +213,9 @@ class Swarm:
     def orders(self) -> dict[str, float]:
         """When each order came, in seconds of the machine's clock."""
         return {fact["order"]: fact["at"] for fact in self.facts() if "order" in fact}
+
+    def again(self) -> int:
+        return sum("again" in fact for fact in self.facts())
 
     def lost(self) -> int:
         """How many agents lost their connection, for which they do not ask again."""

@@ -54,12 +54,14 @@ class Record:
     machine: What it was measured on, and the versions of all.
     floor: What the machine itself does, by what.
     plane: By number of agents, see `bench.plane`.
+    first_byte: See `bench.first_byte`.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
     plane: dict[str, dict[str, str]] = field(default_factory=dict)
+    first_byte: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "Record":

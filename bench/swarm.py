@@ -27,6 +27,10 @@ JOINING: Final = 8  # at once
 CONNECTING: Final = 64
 
 
+class Refused(Exception):
+    """The server let an agent not in; says what it answered."""
+
+
 class Swarm:
     """Attributes:
     keys: By machine id.
@@ -68,7 +72,7 @@ class Swarm:
 
         async def some() -> None:
             for machine in machines:
-                socket, instances = await self._log_in(machine)
+                socket, instances = await self._logged_in(machine)
                 found.extend(instances.values())
                 self._listening.append(asyncio.create_task(self._listen(socket)))
 
@@ -76,6 +80,14 @@ class Swarm:
             for _ in range(CONNECTING):
                 group.create_task(some())
         return found
+
+    async def _logged_in(self, machine: int) -> tuple[ClientConnection, Mapping[str, int]]:
+        """Tried again, as an agent does, when it is told that it took too long."""
+        while True:
+            try:
+                return await self._log_in(machine)
+            except (Refused, ConnectionClosed) as error:
+                say({"again": str(error)})
 
     async def _log_in(self, machine: int) -> tuple[ClientConnection, Mapping[str, int]]:
         address = f"ws://127.0.0.1:{self.port}/v1/agent"
@@ -91,7 +103,9 @@ class Swarm:
         instance = wire.AnnouncedInstance(f"of-{machine}", "/nowhere", "running")
         await socket.send(wire.pack(wire.Announce(instances=[instance], relays=True)))
         welcome = wire.from_server(await socket.recv(decode=False))
-        assert isinstance(welcome, wire.Welcome), welcome
+        if not isinstance(welcome, wire.Welcome):
+            await socket.close()
+            raise Refused(str(welcome))
         return socket, welcome.instances
 
     async def _listen(self, socket: ClientConnection) -> None:

@@ -48,7 +48,7 @@ async def test_a_transfer_is_seen_with_the_names_of_what_it_joins(
     await added(open_store, transfer)
     async with open_store() as store:
         await store.transfers.note(transfer.id, transfer.fence, PROGRESS, at=NOW)
-        await store.machines.seen(world.machine.id, at=LATER)
+        await store.machines.seen({world.machine.id: LATER})
     seen = TransferSeen(
         transfer=transfer,
         instance_label="box",
@@ -202,7 +202,7 @@ async def test_instances_are_seen_with_their_machine_and_their_latest_transfer(
     await added(open_store, older, latest, theirs.transfer())
     ended = await failed(open_store, latest)
     async with open_store() as store:
-        await store.machines.seen(world.machine.id, at=LATER)
+        await store.machines.seen({world.machine.id: LATER})
     box = InstanceSeen(
         instance=world.box,
         machine_name="host",

@@ -113,8 +113,8 @@ async def test_the_last_time_a_machine_was_heard_is_kept(
     open_store: OpenStore, world: World
 ) -> None:
     async with open_store() as store:
-        await store.machines.seen(world.machine.id, at=NOW)
-        await store.machines.seen(world.machine.id, at=LATER)
+        await store.machines.seen({world.machine.id: NOW})
+        await store.machines.seen({world.machine.id: LATER})
         machine = await store.machines.get(world.machine.id)
     assert machine == replace(world.machine, seen_at=LATER)
 

@@ -104,7 +104,9 @@ async def services(settings: ServerSettings, closing: asyncio.Event) -> AsyncIte
             new_nonce=system.new_nonce,
             transfers=transfer_desk,
             connections=connections.Desk(opened, reads, vault, probe, now),
-            machines=machines.Desk(opened, vault, bus, now, settings.limits),
+            machines=machines.Desk(
+                opened, vault, bus, now, settings.limits, hearing=asyncio.Lock()
+            ),
             instances=instances.Desk(opened, vault, bus, now, system.new_ulid),
             offers=offers.Desk(reads, now),
             ssh_keys=ssh_keys.Desk(opened, reads, now),
@@ -171,6 +173,7 @@ async def serve(found: Services, bound: socket.socket, *, stop: asyncio.Event) -
         log_config=None,
         access_log=False,
         lifespan="off",
+        http="h11",  # httptools puts no bound on a head that is still coming
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,  # 10 kB and more for each that asks; what is large is packed

@@ -52,6 +52,8 @@ async def accept_all(
     outcomes: dict[int, Transfer | CloudCopyError] = {}
     new: dict[int, tuple[Transfer, Once]] = {}
     places = orders.Places(store)
+    if len(wanted) > 1:
+        await places.prepare((each.order, each.caller.account) for each in wanted)
     for place, each in enumerate(wanted):
         try:
             instance = await places.of(each.order, caller=each.caller)

@@ -1,6 +1,7 @@
 """How machines join, log in, say what they have, and are given up."""
 
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -32,13 +33,20 @@ MAX_NAME: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the functions here need, built once."""
+    """What the functions here need, built once.
+
+    Attributes:
+        heard: Machines of which it is not stored yet that their agents are there.
+        hearing: A lock, held by who stores that; without one, each stores what it finds.
+    """
 
     open_store: OpenStore
     vault: Vault
     bus: Bus
     now: Clock
     limits: Limits
+    heard: dict[MachineId, datetime] = field(default_factory=dict)
+    hearing: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
 
 async def invite(
@@ -148,9 +156,25 @@ def _status(text: str) -> ActualStatus:
 
 
 async def heard(machine: MachineId, *, desk: Desk) -> None:
-    """Note that the machine's agent is there."""
-    async with desk.open_store() as store:
-        await store.machines.seen(machine, at=desk.now())
+    """Note that the machine's agent is there, in one transaction with all that are heard while
+    another runs: ten thousand agents are heard five hundred times a second.
+
+    Raises:
+        Unavailable: the database cannot be written.
+    """
+    desk.heard[machine] = desk.now()
+    async with desk.hearing:
+        if machine not in desk.heard:  # stored with another's
+            return
+        together = dict(desk.heard)
+        desk.heard.clear()
+        try:
+            async with desk.open_store() as store:
+                await store.machines.seen(together)
+        except BaseException:
+            for each, at in together.items():
+                desk.heard.setdefault(each, at)
+            raise
 
 
 async def is_current(machine: Machine, epoch: int, *, reads: Reads) -> bool:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cloudcopy.domain import between, mirror
@@ -49,6 +51,15 @@ class Places:
     store: Store
     instances: dict[tuple[AccountId, InstanceId], Instance] = field(default_factory=dict)
     connections: dict[tuple[AccountId, ConnectionId], Connection] = field(default_factory=dict)
+
+    async def prepare(self, wanted: Iterable[tuple[Order, AccountId]]) -> None:
+        """Look up the instances of several orders together; `of` refuses what is not found."""
+        of_account: defaultdict[AccountId, set[InstanceId]] = defaultdict(set)
+        for order, account in wanted:
+            of_account[account].add(order.instance)
+        for account, ids in of_account.items():
+            for each in await self.store.machines.instances(ids, account=account):
+                self.instances[account, each.id] = each
 
     async def of(self, order: Order, *, caller: Caller) -> Instance:
         """See `placed`."""

@@ -131,6 +131,14 @@ async def _reached(caller: Caller, desk: Desk) -> Sequence[InstanceSeen]:
     return [each for each in found if each.instance.id in caller.instances]
 
 
+async def instance_id(reference: int | str, *, caller: Caller, desk: Desk) -> InstanceId:
+    """The same without a look at one that is named by its id: whoever accepts an order looks."""
+    if _is_id(reference):
+        caller.must_reach(int(reference))
+        return InstanceId(int(reference))
+    return (await instance(reference, caller=caller, desk=desk)).instance.id
+
+
 async def instance(reference: int | str, *, caller: Caller, desk: Desk) -> InstanceSeen:
     """By id or by label.
 

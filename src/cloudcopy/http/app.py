@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from cloudcopy.http import agents, document, documents, errors, metrics, relay
 from cloudcopy.http.doors import BoundedBody, BoundedHead, OneSpelling, Straight
 from cloudcopy.http.services import Services
+from cloudcopy.http.shortcut import Shortcut
 from cloudcopy.http.shutdown import Shutdown
 from cloudcopy.http.v0 import (
     account,
@@ -80,6 +81,7 @@ def build_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         docs_url="/docs",
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it is asked for each time
         openapi_tags=document.TAGS,
     )
     app.state.services = services
@@ -89,6 +91,7 @@ def build_app(services: Services) -> FastAPI:
         app.include_router(router)
     app.state.routes = [route for router in _ROUTERS for route in router.routes]
     errors.install(app)
+    app.add_middleware(Shortcut)  # the innermost
     app.add_middleware(OneSpelling)
     app.add_middleware(BoundedBody)
     app.add_middleware(BoundedHead)

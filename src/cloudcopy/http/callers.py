@@ -76,9 +76,9 @@ def need_of(function: Callable[..., object]) -> Need:
     return need
 
 
-async def _allowed(text: str | None, request: Request, app: App) -> Caller:
+async def allowed(text: str | None, need: Need, app: Services) -> Caller:
+    """Who sent this key, where it may do what needs `need`; raises as `native` does."""
     caller = await keys.prove(text, desk=app.keys)
-    need = need_of(request.scope["endpoint"])
     if need.category is None:
         return caller
     return caller.asking(need.category, need.endpoint, operator=need.operator)
@@ -92,7 +92,8 @@ async def native(request: Request, credentials: Credentials, app: App) -> Caller
         TooMany: it is used too often.
         Forbidden: it may not do this.
     """
-    return await _allowed(credentials.credentials if credentials else None, request, app)
+    text = credentials.credentials if credentials else None
+    return await allowed(text, need_of(request.scope["endpoint"]), app)
 
 
 async def compatible(request: Request, credentials: Credentials, app: App) -> Caller:
@@ -108,7 +109,7 @@ async def compatible(request: Request, credentials: Credentials, app: App) -> Ca
     text = credentials.credentials if credentials else request.query_params.get("api_key")
     if not text:
         text = _in_body(await request.body())
-    return await _allowed(text, request, app)
+    return await allowed(text, need_of(request.scope["endpoint"]), app)
 
 
 def _in_body(body: bytes) -> str | None:

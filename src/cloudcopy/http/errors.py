@@ -65,13 +65,13 @@ def status_of(error: errors.CloudCopyError) -> int:
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` one of the two shapes."""
-    app.add_exception_handler(errors.CloudCopyError, _known)
+    app.add_exception_handler(errors.CloudCopyError, known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(Exception, _defect)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CloudCopyError)  # noqa: S101
     status = status_of(error)
     if error.code == "bad_flag":

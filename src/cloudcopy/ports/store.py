@@ -5,7 +5,7 @@ One `Store` value is one transaction. Every adapter passes
 Whatever belongs to another account is not found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,13 +182,19 @@ class Machines(Protocol):
         """Draw the next epoch for a socket that has just proven its key."""
         ...
 
-    async def seen(self, id: MachineId, *, at: datetime) -> None: ...
+    async def seen(self, when: Mapping[MachineId, datetime]) -> None: ...
 
     async def announce(
         self, id: MachineId, instances: Sequence[Announced], *, at: datetime
     ) -> Sequence[Instance]:
         """Create or update the machine's announced instances by label; those not named become
         OFFLINE. Returns the named ones, in order."""
+        ...
+
+    async def instances(
+        self, ids: Collection[InstanceId], *, account: AccountId
+    ) -> Sequence[Instance]:
+        """Those of `ids` that `instance` finds, in any order."""
         ...
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> Instance:

@@ -21,6 +21,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import (
+    JSON,
     Connection,
     Engine,
     Insert,
@@ -29,6 +30,8 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
@@ -42,6 +45,7 @@ from cloudcopy.adapters.sql.gathering import Gathering
 from cloudcopy.adapters.sql.whole import WholeConnection, whole
 from cloudcopy.domain.errors import Unavailable
 
+GATHERERS: Final = 2  # readers of `fetch`: with one more, they wait for the lock of the others
 BUSY_SECONDS: Final = 5.0  # how long to wait for another process's write
 READERS: Final = (
     4  # more do not read faster: sqlite3 holds the interpreter's lock for much of a query
@@ -93,7 +97,7 @@ class Database:
         self._reads = reads
         self._direct_writes, reader = direct
         self._threads = threads
-        self._gathering = Gathering(reader, threads, readers=READERS)
+        self._gathering = Gathering(reader, threads, readers=GATHERERS)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
@@ -189,6 +193,16 @@ async def open_database(
             each.dispose()
         await reads.dispose()
         await writes.dispose()
+
+
+def in_one(query: Select[Any]) -> Select[Any]:
+    """The rows of `query` as the one value of one row, a list of lists, in any order.
+
+    sqlite3 gives the interpreter's lock away for each row, and under load waits for it again
+    longer than the row took.
+    """
+    row = func.json_array(*query.subquery().c, type_=JSON)
+    return select(func.json_group_array(row, type_=JSON).label("rows"))
 
 
 def insert_if_new(table: Table) -> Insert:

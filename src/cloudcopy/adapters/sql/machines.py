@@ -1,10 +1,10 @@
 """Machines, their instances and join tokens within one transaction; see `ports.store.Machines`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudcopy.adapters.sql import rows
@@ -16,6 +16,7 @@ from cloudcopy.domain.machine import (
     Announced,
     Instance,
     InstanceId,
+    Intended,
     Machine,
     MachineId,
 )
@@ -23,6 +24,15 @@ from cloudcopy.domain.machine import (
 # Built once: it is part of every submission.
 _INSTANCE: Final = select(instances).where(
     instances.c.id == bindparam("id"), instances.c.account == bindparam("account")
+)
+
+_SEEN: Final = (
+    update(machines).where(machines.c.id == bindparam("of")).values(seen_at=bindparam("at"))
+)
+_SEVERAL: Final = select(instances).where(
+    instances.c.id.in_(bindparam("ids", expanding=True)),
+    instances.c.account == bindparam("account"),
+    func.coalesce(instances.c.intended, "") != Intended.DESTROYED.value,
 )
 
 
@@ -83,10 +93,9 @@ class SqlMachines:
             raise NotFound("machine", id)
         return int(drawn)
 
-    async def seen(self, id: MachineId, *, at: datetime) -> None:
-        await self._connection.execute(
-            update(machines).where(machines.c.id == id).values(seen_at=at)
-        )
+    async def seen(self, when: Mapping[MachineId, datetime]) -> None:
+        heard = [{"of": id, "at": at} for id, at in when.items()]
+        await self._connection.execute(_SEEN, heard)
 
     async def announce(
         self, id: MachineId, named: Sequence[Announced], *, at: datetime
@@ -134,6 +143,13 @@ class SqlMachines:
         )
         known = [rows.instance(row) for row in found.mappings()]
         return {each.label: each for each in known}
+
+    async def instances(
+        self, ids: Collection[InstanceId], *, account: AccountId
+    ) -> Sequence[Instance]:
+        values = {"ids": [*ids], "account": account}
+        found = await self._connection.execute(_SEVERAL, values)
+        return [rows.standing_instance(row) for row in found.mappings()]
 
     async def instance(self, id: InstanceId, *, account: AccountId) -> Instance:
         found = await self._connection.execute(_INSTANCE, {"id": id, "account": account})

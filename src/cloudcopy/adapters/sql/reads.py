@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, Select, bindparam, func, select
 
 from cloudcopy.adapters.sql import rows
 from cloudcopy.adapters.sql import tables as t
-from cloudcopy.adapters.sql.database import Database
+from cloudcopy.adapters.sql.database import Database, in_one
 from cloudcopy.adapters.sql.instance_reads import SqlInstanceReads
 from cloudcopy.domain.accounts import Account
 from cloudcopy.domain.connection import Connection, ConnectionId
@@ -19,6 +19,7 @@ from cloudcopy.domain.transfer import State
 from cloudcopy.ports.reads import InstanceSeen, KeySeen, Moved, Sign, TransferFilter, TransferSeen
 from cloudcopy.ports.vault import Sealed
 
+STATES = {state.value: state for state in State}  # calling an enum costs ten times a look
 MAX_HISTORY = 500  # changes of state that one question is answered with
 
 _TRANSFERS = (
@@ -62,29 +63,14 @@ _KEY = (
     .where(t.keys.c.id == bindparam("id"))
 )
 _ONE_TRANSFER = _TRANSFERS.where(t.transfers.c.id == bindparam("id"))
-_SIGNS = (
+_SIGNS = in_one(
     select(
         *(
             t.transfers.c[each]
             for each in ("id", "attempt", "fence", "state", "admitted", "bwlimit")
         )
-    )
-    .where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
-    .order_by(t.transfers.c.id)
+    ).where(t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE))
 )
-_LIVE = _TRANSFERS.where(
-    t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE)
-).order_by(t.transfers.c.id)
-_LIVE_AMONG = _LIVE.where(t.transfers.c.id.in_(bindparam("among", expanding=True)))
-_AHEAD = select(func.count().label("ahead")).where(
-    t.transfers.c.account
-    == select(_other.c.account).where(_other.c.id == bindparam("id")).scalar_subquery(),
-    ~t.transfers.c.admitted,
-    t.transfers.c.state == State.QUEUED.value,
-    t.transfers.c.id < bindparam("id"),
-)
-_MACHINE = select(t.machines).where(t.machines.c.id == bindparam("id"))
-_OWN_MACHINE = _MACHINE.where(t.machines.c.account == bindparam("account"))
 _OWN_TRANSFER = _ONE_TRANSFER.where(t.transfers.c.account == bindparam("account"))
 _OWN_INSTANCE = _INSTANCES.where(
     t.instances.c.id == bindparam("id"), t.instances.c.account == bindparam("account")
@@ -93,6 +79,24 @@ _OWN_CONNECTION = select(t.connections).where(
     t.connections.c.id == bindparam("id"),
     t.connections.c.account == bindparam("account"),
     ~t.connections.c.removed,
+)
+_CONNECTIONS = (
+    select(t.connections)
+    .where(t.connections.c.account == bindparam("account"), ~t.connections.c.removed)
+    .order_by(t.connections.c.id.desc())
+)
+_MACHINE = select(t.machines).where(t.machines.c.id == bindparam("id"))
+_OWN_MACHINE = _MACHINE.where(t.machines.c.account == bindparam("account"))
+_LIVE = _TRANSFERS.where(
+    t.transfers.c.machine == bindparam("machine"), t.transfers.c.state.in_(rows.LIVE)
+).order_by(t.transfers.c.id)
+_LIVE_ONLY = _LIVE.where(t.transfers.c.id.in_(bindparam("only", expanding=True)))
+_WAITING = select(func.count().label("ahead")).where(
+    t.transfers.c.account
+    == select(_other.c.account).where(_other.c.id == bindparam("id")).scalar_subquery(),
+    ~t.transfers.c.admitted,
+    t.transfers.c.state == State.QUEUED.value,
+    t.transfers.c.id < bindparam("id"),
 )
 
 
@@ -132,14 +136,15 @@ class SqlReads(SqlInstanceReads):
         if only is None:
             found = await self._all(_LIVE, {"machine": machine})
         else:
-            found = await self._all(_LIVE_AMONG, {"machine": machine, "among": tuple(only)})
+            found = await self._all(_LIVE_ONLY, {"machine": machine, "only": tuple(only)})
         return [_transfer(row) for row in found]
 
     async def signs(self, machine: MachineId) -> Sequence[Sign]:
+        [found] = await self._all(_SIGNS, {"machine": machine})
         return [
-            Sign(TransferId(row["id"]), row["attempt"], row["fence"], state.want, row["bwlimit"])
-            for row in await self._all(_SIGNS, {"machine": machine})
-            if (state := State(row["state"])).told(admitted=row["admitted"])
+            Sign(TransferId(id), attempt, fence, STATES[state].want, bwlimit)
+            for id, attempt, fence, state, admitted, bwlimit in sorted(found["rows"])
+            if STATES[state].told(admitted=bool(admitted))
         ]
 
     async def history(self, id: TransferId, *, after: int = 0) -> Sequence[Moved]:
@@ -149,7 +154,7 @@ class SqlReads(SqlInstanceReads):
         return [rows.moved(row) for row in reversed(found)]
 
     async def waiting(self, id: TransferId) -> int:
-        return int((await self._all(_AHEAD, {"id": id}))[0]["ahead"])
+        return int((await self._all(_WAITING, {"id": id}))[0]["ahead"])
 
     async def chunk(self, id: TransferId, attempt: int, number: int) -> bytes | None:
         c = t.ledger_chunks.c
@@ -163,9 +168,8 @@ class SqlReads(SqlInstanceReads):
         return [row[c.attempt] for row in await self._all(query)]
 
     async def connections(self, account: AccountId) -> Sequence[Connection]:
-        c = t.connections.c
-        query = select(t.connections).where(c.account == account, ~c.removed)
-        return [rows.connection(row) for row in await self._all(query.order_by(c.id.desc()))]
+        found = await self._all(_CONNECTIONS, {"account": account})
+        return [rows.connection(row) for row in found]
 
     async def connection(self, id: ConnectionId, *, account: AccountId) -> Connection:
         values = {"id": id, "account": account}
@@ -185,8 +189,10 @@ class SqlReads(SqlInstanceReads):
         return [rows.machine(row) for row in await self._all(query)]
 
     async def machine(self, id: MachineId, *, account: AccountId | None) -> Machine:
-        query = _MACHINE if account is None else _OWN_MACHINE
-        return rows.machine(await self._one(query, "machine", id, {"id": id, "account": account}))
+        if account is None:
+            return rows.machine(await self._one(_MACHINE, "machine", id, {"id": id}))
+        values = {"id": id, "account": account}
+        return rows.machine(await self._one(_OWN_MACHINE, "machine", id, values))
 
     async def instances(
         self, account: AccountId, *, machine: MachineId | None = None

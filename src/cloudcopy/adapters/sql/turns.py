@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
+    exists,
     func,
     select,
     true,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloudcopy.adapters.sql.database import in_one
 from cloudcopy.adapters.sql.tables import transfers
 from cloudcopy.domain.machine import MAX_ID, AccountId, MachineId
 from cloudcopy.domain.order import TransferId
@@ -37,7 +39,10 @@ HELD: Final = (
     .where(_c.account == bindparam("account"), _c.admitted)
     .group_by(_c.state, _c.connection, _c.instance, _c.key)  # as the index is sorted
 )
-_GIVE: Final = update(transfers).where(_c.id == bindparam("given")).values(admitted=True)
+_HELD_IN_ONE: Final = in_one(HELD)
+_GIVE: Final = (
+    update(transfers).where(_c.id.in_(bindparam("given", expanding=True))).values(admitted=True)
+)
 
 
 def _oldest(waiting: FromClause, behind: ColumnElement[bool]) -> ScalarSelect[str]:
@@ -70,12 +75,31 @@ def _heads() -> Select[Any]:
         select(_oldest(next_, behind)).join_from(heads, last, last.c.id == heads.c.id)
     )
     seen = (_c.id, _c.connection, _c.instance, _c.key, _c.machine)
-    return select(*seen).join_from(heads, transfers, _c.id == heads.c.id)
+    return select(*seen, _more()).join_from(heads, transfers, _c.id == heads.c.id)
+
+
+def _more() -> ColumnElement[bool]:
+    """Whether somebody waits behind it in its lane: most lanes hold one, and each look is dear."""
+    behind = transfers.alias("behind")
+    b = behind.c
+    return (
+        exists()
+        .where(
+            b.account == _c.account,
+            ~b.admitted,
+            b.state == State.QUEUED.value,
+            b.connection == _c.connection,
+            b.instance == _c.instance,
+            b.key == _c.key,
+            b.id > _c.id,
+        )
+        .label("more")
+    )
 
 
 HEADS: Final = _heads()
 _NEXT: Final = (
-    select(_c.id, _c.connection, _c.instance, _c.key, _c.machine)
+    select(_c.id, _c.connection, _c.instance, _c.key, _c.machine, _more())
     .where(
         _c.account == bindparam("account"),
         ~_c.admitted,
@@ -98,6 +122,7 @@ class Head(NamedTuple):
     instance: int
     key: str
     machine: int
+    more: bool
 
 
 class Room:
@@ -148,8 +173,8 @@ async def give_turns(
 ) -> Mapping[TransferId, MachineId]:
     """See `ports.store.Transfers.turns`."""
     room = Room(limits)
-    for held in await connection.execute(HELD, {"account": account}):
-        room.take(held.connection, held.instance, held.key, held.turns)
+    for held in await connection.scalar(_HELD_IN_ONE, {"account": account}):
+        room.take(*held)
     if room.left <= 0:
         return {}
     for row in await connection.execute(HEADS, {"account": account, "full": room.full}):
@@ -158,10 +183,12 @@ async def give_turns(
     while room.left > 0 and (head := room.next()) is not None:
         given.append(head)
         room.take(head.connection, head.instance, head.key)
+        if not head.more:
+            continue
         lane = {"connection": head.connection, "instance": head.instance, "key": head.key}
         behind = {"account": account, "given": head.id, **lane}
         for row in await connection.execute(_NEXT, behind):
             room.wait(Head(*row))
     if given:
-        await connection.execute(_GIVE, [{"given": head.id} for head in given])
+        await connection.execute(_GIVE, {"given": [head.id for head in given]})
     return {TransferId(head.id): MachineId(head.machine) for head in given}

@@ -6,7 +6,6 @@ from cloudcopy.domain.connection import ConnectionId
 from cloudcopy.domain.errors import Invalid
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.keys import Caller
-from cloudcopy.domain.machine import MAX_ID, InstanceId
 from cloudcopy.domain.order import Direction, Mode, Order, Verify, Work
 from cloudcopy.domain.paths import InstancePath, RemotePath
 from cloudcopy.http.services import Services
@@ -51,7 +50,7 @@ async def _order(
     mode: Mode = Mode.COPY,
     verify: Verify = Verify.HASH,
 ) -> Order:
-    instance = await _instance(body.instance, caller, app)
+    instance = await queries.instance_id(body.instance, caller=caller, desk=app.queries)
     connection, direction = await _other_side(body, caller, app)
     upload = direction is Direction.TO_CLOUD
     here, there = ("src", "dst") if upload else ("dst", "src")
@@ -66,13 +65,6 @@ async def _order(
         mode=mode,
         verify=verify,
     )
-
-
-async def _instance(reference: int | str, caller: Caller, app: Services) -> InstanceId:
-    """One that is named by its id is looked for where the order is accepted."""
-    if isinstance(reference, int) and 0 <= reference <= MAX_ID:
-        return InstanceId(reference)
-    return (await queries.instance(reference, caller=caller, desk=app.queries)).instance.id
 
 
 async def _other_side(body: Sides, caller: Caller, app: Services) -> tuple[ConnectionId, Direction]:
