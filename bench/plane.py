@@ -85,9 +85,11 @@ def measure(
         time.sleep(idle_seconds)
         idle = (server.cpu() - cpu) / idle_seconds
         say(f"{agents} agents: {ORDERS} orders, one after another")
+        connection = asyncio.run(_connection(server))
         answered, arrived = asyncio.run(_ways(server, instances, swarms))
-        say(f"{agents} agents: orders for {seconds:g} s")
+        say(f"{agents} agents: orders for {seconds:g} s, twice")
         poured = _poured(server, instances, seconds)
+        compatible = _poured(server, instances, seconds, connection)
         return {
             "version": machine.version(),
             "memory of the server without agents, MB": f"{before / 1e6:.0f}",
@@ -99,8 +101,10 @@ def measure(
             "POST until the agent has the order, p50 / p99, ms": _both(arrived),
             "orders that reached no agent within a minute": f"{ORDERS - len(arrived)}",
             "connections lost": f"{sum(swarm.lost() for swarm in swarms)}",
-            "POSTs accepted per second, 32 at once": f"{poured['rate']:.0f}",
-            "their answers, p50 / p99, ms": _ms(poured["p50"], poured["p99"]),
+            "POSTs to /api/v0 accepted per second, 32 at once": f"{compatible['rate']:.0f}",
+            "answers of /api/v0 meanwhile, p50 / p99, ms": _ms(compatible["p50"], compatible["p99"]),
+            "POSTs to /v1 accepted per second, 32 at once": f"{poured['rate']:.0f}",
+            "answers of /v1 meanwhile, p50 / p99, ms": _ms(poured["p50"], poured["p99"]),
         }
 
 
@@ -115,6 +119,16 @@ def _ms(*seconds: float) -> str:
     return " / ".join(f"{each * 1e3:.1f}" for each in seconds)
 
 
+async def _connection(server: Server) -> int:
+    store = {"endpoint": "http://127.0.0.1:9", "access_key_id": "x", "secret_access_key": "x"}
+    body = {"name": "store", "cloud_type": "s3", "parameters": store}
+    async with Line(server.port, server.api_key) as line:
+        status, told = await line.post("/v1/connections?test=false", body)
+    if status != 201:
+        raise RuntimeError(f"the connection was refused: {told}")
+    return int(told["id"])
+
+
 async def _ways(
     server: Server, instances: Sequence[int], swarms: Sequence["Swarm"]
 ) -> tuple[list[float], list[float]]:
@@ -122,15 +136,10 @@ async def _ways(
     begun: dict[str, float] = {}
     answered = []
     async with Line(server.port, server.api_key) as line:
-        store = {"endpoint": "http://127.0.0.1:9", "access_key_id": "x", "secret_access_key": "x"}
-        body = {"name": "store", "cloud_type": "s3", "parameters": store}
-        status, told = await line.post("/v1/connections?test=false", body)
-        if status != 201:
-            raise RuntimeError(f"the connection was refused: {told}")
         for number in range(ORDERS):
             instance = instances[number * len(instances) // ORDERS]
             at = time.monotonic()
-            status, told = await line.post(PATH, order(instance, number))
+            _, told = await line.post(PATH, order(instance, number))
             answered.append(time.monotonic() - at)
             begun[told["id"]] = at
             await asyncio.sleep(PAUSE_SECONDS)
@@ -150,8 +159,11 @@ def _arrivals(wanted: set[str], swarms: Sequence["Swarm"]) -> dict[str, float]:
     return found
 
 
-def _poured(server: Server, instances: Sequence[int], seconds: float) -> dict[str, float]:
+def _poured(
+    server: Server, instances: Sequence[int], seconds: float, connection: int | None = None
+) -> dict[str, float]:
     words = [sys.executable, "-m", "bench.posts", f"--port={server.port}"]
+    words += [] if connection is None else [f"--connection={connection}"]
     told = subprocess.run(
         [*words, f"--seconds={seconds}", f"--key={KEY}"],
         input=json.dumps(list(instances)) + "\n",

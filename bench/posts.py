@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
-ACCEPTED: Final = 202
+ACCEPTED: Final = 200, 202
 PATH: Final = "/v1/transfers"
+COMPATIBLE_PATH: Final = "/api/v0/commands/rclone/"
 LINES: Final = 32  # connections at once
 
 
@@ -68,21 +69,48 @@ def order(instance: int, number: int) -> dict[str, Any]:
     }
 
 
-async def pour(port: int, api_key: str, instances: list[int], seconds: float) -> dict[str, float]:
-    """Orders for every instance in turn, `LINES` at once; the rate of those accepted."""
+def compatible(instance: int, number: int, connection: int) -> dict[str, Any]:
+    """The same through the compatible API."""
+    return {
+        "instance_id": instance,
+        "selected": connection,
+        "transfer": "Instance To Cloud",
+        "src": "/data",
+        "dst": f"compatible/{number}",
+        "flags": [],
+    }
+
+
+async def pour(
+    port: int,
+    api_key: str,
+    instances: list[int],
+    seconds: float,
+    *,
+    connection: int | None = None,
+) -> dict[str, float]:
+    """Orders for every instance in turn, `LINES` at once; the rate of those accepted.
+
+    Args:
+        connection: Its id, for the compatible API; without one it is the native one.
+    """
     taken: list[float] = []
     refused: list[str] = []
     end = time.monotonic() + seconds
-    orders = (order(each, number) for number, each in enumerate(itertools.cycle(instances)))
+    path = PATH if connection is None else COMPATIBLE_PATH
+    orders = (
+        order(each, number) if connection is None else compatible(each, number, connection)
+        for number, each in enumerate(itertools.cycle(instances))
+    )
 
     async def one(several: Iterator[Mapping[str, Any]]) -> None:
         async with Line(port, api_key) as line:
             while time.monotonic() < end:
-                request = line.request(PATH, next(several))
+                request = line.request(path, next(several))
                 begun = time.monotonic()
                 status, answer = await line.send(request)
                 taken.append(time.monotonic() - begun)
-                if status != ACCEPTED:
+                if status not in ACCEPTED:
                     refused.append(answer.decode(errors="replace")[:200])
 
     begun = time.monotonic()
@@ -101,9 +129,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--key", required=True, help="the variable that the API key is in")
+    parser.add_argument("--connection", type=int, help="its id, for the compatible API")
     asked = parser.parse_args()
     instances = json.loads(sys.stdin.readline())
-    found = asyncio.run(pour(asked.port, os.environ[asked.key], instances, asked.seconds))
+    key, connection = os.environ[asked.key], asked.connection
+    told = pour(asked.port, key, instances, asked.seconds, connection=connection)
+    found = asyncio.run(told)
     print(json.dumps(found))
 
 
