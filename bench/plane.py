@@ -102,7 +102,9 @@ def measure(
             "orders that reached no agent within a minute": f"{ORDERS - len(arrived)}",
             "connections lost": f"{sum(swarm.lost() for swarm in swarms)}",
             "POSTs to /api/v0 accepted per second, 32 at once": f"{compatible['rate']:.0f}",
-            "answers of /api/v0 meanwhile, p50 / p99, ms": _ms(compatible["p50"], compatible["p99"]),
+            "answers of /api/v0 meanwhile, p50 / p99, ms": _ms(
+                compatible["p50"], compatible["p99"]
+            ),
             "POSTs to /v1 accepted per second, 32 at once": f"{poured['rate']:.0f}",
             "answers of /v1 meanwhile, p50 / p99, ms": _ms(poured["p50"], poured["p99"]),
         }
