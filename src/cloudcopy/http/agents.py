@@ -82,8 +82,8 @@ async def _log_in(socket: WebSocket, app: Services) -> "Line":
     await socket.send_bytes(wire.pack(wire.Welcome(epoch=epoch, instances=ids)))
     log.info("agent connected", machine=machine.id, epoch=epoch)
     app.bus.ring(machine.id)  # an older socket of this machine, if any, finds out now
-    socket.scope["headers"].clear()  # as long as it is connected they would be kept, unread
     shutdown, hosts = socket.app.state.shutdown, told.hardware is not None
+    socket.scope.clear()  # as long as it is connected it would be kept, unread
     return Line(socket, app, machine, epoch, told.relays, shutdown, hosts=hosts)
 
 
@@ -194,7 +194,8 @@ class Line:
         fresh = [each.transfer for each in signs if each not in self._told]
         if fresh or full:  # whole rows are dear: only those are read that say something new
             only = None if full else fresh
-            await self._send_orders(await reports.desired(id, reads=reads, only=only), full=full)
+            orders = await reports.desired(id, reads=reads, only=only) if signs else []
+            await self._send_orders(orders, full=full)
         if self.hosts:
             await self._tell_instances(full=full)
         self._told = set(signs)
