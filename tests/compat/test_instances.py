@@ -25,6 +25,17 @@ def until(up: Up, id: int, wanted: str | None) -> None:
     eventually(lambda: status(up, id) == wanted, f"instance {id} is {wanted}")
 
 
+def log(vastai: Vastai, id: int, *words: str) -> str:
+    answer = vastai("logs", str(id), *words)
+    assert (answer.code, answer.err) == (0, "")
+    return answer.out
+
+
+def until_ready(vastai: Vastai, id: int) -> None:
+    """An instance is running from its start; what its script makes comes after that."""
+    eventually(lambda: "ready" in log(vastai, id), "it has written its log")
+
+
 def offer(vastai: Vastai) -> int:
     [found] = vastai.raw("search", "offers")
     return int(found["id"])
@@ -96,21 +107,17 @@ def test_an_instance_is_stopped_started_rebooted_and_labelled(
 
 
 def test_its_log_is_shown_whole_its_end_and_by_what_it_holds(vastai: Vastai, instance: int):
-    def told(*words: str) -> str:
-        answer = vastai("logs", str(instance), *words)
-        assert (answer.code, answer.err) == (0, "")
-        return answer.out
-
-    eventually(lambda: "ready" in told(), "it has written its log")
-    assert told().split() == ["hello", "you", "ready"]
-    assert told("--tail", "1").split() == ["ready"]
-    assert told("--filter", "hello").split() == ["hello", "you"]
-    assert "boot 1 started" in told("--daemon-logs")
+    until_ready(vastai, instance)
+    assert log(vastai, instance).split() == ["hello", "you", "ready"]
+    assert log(vastai, instance, "--tail", "1").split() == ["ready"]
+    assert log(vastai, instance, "--filter", "hello").split() == ["hello", "you"]
+    assert "boot 1 started" in log(vastai, instance, "--daemon-logs")
 
 
 def test_commands_are_carried_out_for_the_sdk_also_when_it_is_stopped(
     vastai: Vastai, up: Up, instance: int
 ):
+    until_ready(vastai, instance)
     up.api.ok("PUT", f"/api/v0/instances/{instance}/", {"state": "stopped"})
     until(up, instance, "stopped")
     commands = ("ls work", "du -b work/made", "rm -r work", "ls", "ls work")
