@@ -13,6 +13,7 @@ from cloudcopy.domain.connection import Backend, NewConnection
 from cloudcopy.domain.errors import StoreUnreachable, Unavailable
 from cloudcopy.domain.flags import Flags
 from cloudcopy.domain.ledger import FileRow, Outcome
+from cloudcopy.domain.machine import MachineId
 from cloudcopy.domain.merkle import EMPTY, Tree
 from cloudcopy.domain.order import Direction, Scope, TransferId, Work
 from cloudcopy.domain.paths import RemotePath
@@ -24,6 +25,7 @@ from tests.control.conftest import CALLER, Plane
 from tests.control.test_ledgers import move, packed, row, ship
 
 ROWS = (row("a", hash="aa"), row("b", Outcome.UNCHANGED), row("c", Outcome.SKIPPED), row("d"))
+DRY = Flags.parse(["--dry-run"])
 GONE = StoreUnreachable("nobody answers", code="network")
 
 
@@ -263,8 +265,7 @@ async def test_what_only_the_control_plane_can_say_is_never_taken_from_a_host(
 async def test_plans_checks_and_dry_runs_are_not_looked_at(
     plane: Plane, desk: rechecks.Desk, probe: Looking
 ):
-    dry = Flags.parse(["--dry-run"])
-    for changes in ({"work": Work.PLAN}, {"work": Work.CHECK}, {"flags": dry}):
+    for changes in ({"work": Work.PLAN}, {"work": Work.CHECK}, {"flags": DRY}):
         report = said(await shipped(plane, **changes))
         assert await before(plane, desk, report) == report
     assert probe.claims == []
@@ -337,17 +338,13 @@ async def test_a_look_that_is_expected_is_the_one_that_comes(
 async def test_no_look_is_expected_where_none_will_come(
     plane: Plane, desk: rechecks.Desk, probe: Looking
 ):
-    dry = Flags.parse(["--dry-run"])
-    for changes in ({"work": Work.PLAN}, {"work": Work.CHECK}, {"flags": dry}):
-        order = await shipped(plane, **changes)
-        await rechecks.expect(order.id, fence=order.fence, machine=plane.machine, desk=desk)
-    transfer = await shipped(plane)
-    for id, fence, machine in (
-        (transfer.id, "stale", plane.machine),
-        (transfer.id, transfer.fence, 99),
-        (TransferId("t_unknown"), transfer.fence, plane.machine),
-    ):
+    changes = ({"work": Work.PLAN}, {"work": Work.CHECK}, {"flags": DRY}, {})
+    none = [await shipped(plane, **each) for each in changes]
+    await move(plane, none[-1], Failed(plane.time, "x"))
+    live = await shipped(plane)
+    asked = [(each.id, each.fence, plane.machine) for each in none]
+    asked += [(live.id, "stale", plane.machine), (live.id, live.fence, MachineId(99))]
+    asked += [(TransferId("t_unknown"), live.fence, plane.machine)]
+    for id, fence, machine in asked:
         await rechecks.expect(id, fence=fence, machine=machine, desk=desk)
-    await move(plane, transfer, Failed(plane.time, "x"))
-    await rechecks.expect(transfer.id, fence=transfer.fence, machine=plane.machine, desk=desk)
     assert probe.expected == []
