@@ -38,6 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     _many_files()
     out: Path | None = options.out or (None if options.quick else DOCS)
     place = Path(tempfile.mkdtemp(prefix="cloudcopy-bench-", dir=roomy_directory()))
+    (out or place).mkdir(parents=True, exist_ok=True)
     path = (out or place) / RECORD
     record = Record.load(path)
     record.machine = machine.facts()

@@ -101,15 +101,16 @@ def test_a_store_that_is_easily_asked_too_much_is_asked_little():
 
 def test_a_large_file_goes_in_parts_side_by_side():
     chosen = tune(replace(UP, sizes=LARGE))
-    assert (chosen.part_size, chosen.upload_concurrency) == (16 * MIB, 8)
+    assert (chosen.part_size, chosen.upload_concurrency, chosen.streams) == (16 * MIB, 8, 8)
     many = replace(LARGE, files=8, large=8, bytes=16 * GIB)
     assert tune(replace(UP, sizes=many)).upload_concurrency == 4
     assert tune(replace(DOWN, sizes=LARGE)).part_size == 0
 
 
-def test_a_large_file_from_or_to_this_machine_is_left_in_one_stream():
+def test_a_large_file_from_or_to_this_machine_is_left_to_rclone_and_fetched_in_one_stream():
     near = replace(UP, sizes=LARGE, round_trip=0.001)
-    assert tune(near).upload_concurrency == 0
+    assert (tune(near).upload_concurrency, tune(near).streams) == (0, 4)  # rclone's own 4
+    assert tune(replace(near, cap=2)).streams == 2
     assert tune(replace(near, upload=False)).streams == 1
     assert tune(replace(near, upload=False, round_trip=0.01)).streams == 8
 

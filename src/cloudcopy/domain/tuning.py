@@ -23,6 +23,7 @@ PART: Final = 16 * MIB  # measured at 30 ms: 5 MiB is slower, 64 MiB gains nothi
 DOWNLOAD_PART: Final = 64 * MIB
 PARTS_IN_FLIGHT: Final = 32  # of all files together
 MOST_STREAMS: Final = 8  # of one file; measured: 16 gain nothing on one link
+NEAR_STREAMS: Final = 4  # of one file that is sent near by: as rclone does of its own accord
 MEMORY_SHARE: Final = 0.25  # of this machine's, for all copies together
 MIN_MEMORY: Final = 64 * MIB  # of one copy: less could send nothing
 CHECKERS: Final = 64
@@ -96,8 +97,8 @@ class Tuning:
         transfers: Files.
         checkers: Comparisons and listings.
         part_size, upload_concurrency: Of a file that is sent in parts; 0 leaves it to rclone.
-        streams: Of one file that is fetched; 1 is a single stream.
-        streams_from: Files of this size and more are moved in several streams.
+        streams: Of one file; 1 is a single stream. rclone sends in `upload_concurrency` of them.
+        streams_from: Files of this size and more are fetched by rclone in several streams.
         stream_part: Of one of those streams.
         buffer: Read ahead for each file.
         spare_head: Do not ask for each object after it was sent.
@@ -167,6 +168,7 @@ def _sent(chosen: Tuning, known: Known, store: Facts) -> Tuning:
         chosen,
         part_size=part,
         upload_concurrency=at_once,
+        streams=at_once or max(1, min(NEAR_STREAMS, known.cap)),
         spare_head="no_head" in ours and proven,
         spare_checksum="disable_checksum" in ours and known.verify is not Verify.HASH,
     )
@@ -197,7 +199,8 @@ def _within(chosen: Tuning, known: Known, store: Facts, *, fixed: bool) -> Tunin
     ahead, and fewer files last; a number of files that the caller has `fixed` stays."""
     room, sizes = known.capacity.share, known.sizes
     while chosen.upload_concurrency > 1 and chosen.memory(sizes) > room:
-        chosen = replace(chosen, upload_concurrency=chosen.upload_concurrency // 2)
+        half = chosen.upload_concurrency // 2
+        chosen = replace(chosen, upload_concurrency=half, streams=half)
     least = least_part(sizes.largest, store)
     while chosen.part_size > least and chosen.memory(sizes) > room:
         chosen = replace(chosen, part_size=max(least, chosen.part_size // 2))

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ _OBJECT: Final = "*s3.Object"
 class Copier:
     """Copies between one store and one instance."""
 
-    options: Options
     cloud: Cloud
     sums: Sums
     limit: Limit
@@ -40,28 +39,31 @@ class Copier:
         names: Iterable[str],
         counts: Counts,
         *,
-        most: int = 0,
+        options: Options,
     ) -> None:
         """All of them, whatever the destination has.
-
-        Args:
-            most: Files in flight; 0 leaves it to the options.
 
         Raises:
             Failure: some failed; the text is the last one's.
         """
         between, upload = self._between(call, source, target, counts)
-        run = _Run(self, between, upload=upload, most=most)
+        run = _Run(self, between, options, upload=upload)
         run.over([(each, between.place(each)) for each in names])
 
     def one(
-        self, call: Call, source: tuple[str, str], target: tuple[str, str], counts: Counts
+        self,
+        call: Call,
+        source: tuple[str, str],
+        target: tuple[str, str],
+        counts: Counts,
+        *,
+        options: Options,
     ) -> None:
         """A single file, which may get another name."""
         between, upload = self._between(call, source[0], target[0], counts)
         fs, path = target if upload else source
         name = source[1] if upload else target[1]
-        _Run(self, between, upload=upload).over([(name, place(fs, path))])
+        _Run(self, between, options, upload=upload).over([(name, place(fs, path))])
 
     def _between(
         self, call: Call, source: str, target: str, counts: Counts
@@ -98,11 +100,10 @@ class _Run:
     """One call that copies."""
 
     def __init__(
-        self, copier: Copier, between: moving.Between, *, upload: bool, most: int = 0
+        self, copier: Copier, between: moving.Between, options: Options, *, upload: bool
     ) -> None:
         self._copier = copier
-        options = copier.options
-        self._options = replace(options, transfers=most) if most else options
+        self._options = options
         self._between = between
         self._upload = upload
         self._waiting: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
@@ -164,7 +165,7 @@ class _Run:
         with self._turn:
             self._large.put(pair)
             if self._pieces is None:
-                self._pieces = Pieces(self._options.large, self._between.call, self._wide)
+                self._pieces = Pieces(self._options.pieces, self._between.call, self._wide)
             if len(self._drivers) < self._options.large:
                 driver = threading.Thread(target=self._all_large, daemon=True)
                 self._drivers.append(driver)

@@ -32,11 +32,11 @@ class Methods:
     as rclone does it is `Unsupported`; and then it does nothing at all any more."""
 
     def __init__(self, options: Options) -> None:
+        self._options = options
         self.cloud = Cloud(options)
         self.sums = Sums()
         self.limit = Limit(options.rate)
         self.copier = Copier(
-            options=options,
             cloud=self.cloud,
             sums=self.sums,
             limit=self.limit,
@@ -282,8 +282,8 @@ class Methods:
             raise Unsupported("unsupported: a copy of what is not named")
         self._began = True
         counts = self._group(given.get("_group", ""))
-        most = int(given.get("_config", {}).get("Transfers", 0))
-        self.copier.named(call, given["srcFs"], given["dstFs"], names, counts, most=most)
+        options = self._options.chosen(given.get("_config", {}))
+        self.copier.named(call, given["srcFs"], given["dstFs"], names, counts, options=options)
         return {}
 
     def _copy_file(self, call: Call, given: Item) -> Item:
@@ -293,6 +293,7 @@ class Methods:
             (given["srcFs"], given["srcRemote"]),
             (given["dstFs"], given["dstRemote"]),
             self._group(given.get("_group", "")),
+            options=self._options.chosen(given.get("_config", {})),
         )
         return {}
 

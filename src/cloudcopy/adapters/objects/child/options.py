@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cloudcopy.adapters.objects.child.call import TRIES
@@ -19,6 +19,7 @@ class Options:
     """Seconds, bytes per second (0 is without limit), and how many files at once.
 
     Attributes:
+        streams: Of one large file.
         mark: Names this copy, also when it is begun again.
     """
 
@@ -27,6 +28,7 @@ class Options:
     timeout: float = 300.0
     rate: float = 0.0
     transfers: int = 0
+    streams: int = 1
     tries: int = TRIES
     mark: str = ""
 
@@ -37,6 +39,19 @@ class Options:
     @property
     def large(self) -> int:
         return min(LARGE_AT_ONCE, self.transfers or LARGE_AT_ONCE)
+
+    @property
+    def pieces(self) -> int:
+        """Of all large files together."""
+        return min(LARGE_AT_ONCE, self.large * self.streams)
+
+    def chosen(self, config: dict[str, int]) -> "Options":
+        """With what one call asks for, in rclone's names."""
+        return replace(
+            self,
+            transfers=config.get("Transfers") or self.transfers,
+            streams=config.get("MultiThreadStreams") or self.streams,
+        )
 
 
 def read(words: Sequence[str], store: dict[str, str]) -> Options:
