@@ -126,9 +126,17 @@ def test_little_memory_takes_parts_first_and_files_last():
     tight = replace(UP, sizes=LARGE, capacity=Capacity(memory=256 * MIB, copies=4))
     chosen = tune(tight)
     assert chosen.memory(LARGE) <= tight.capacity.share
+    assert chosen.streams == chosen.upload_concurrency
+    for known in (replace(tight, round_trip=0.001), replace(tight, upload=False)):
+        assert tune(known).streams == 4  # of 16 MiB, in the 64 MiB that every copy has
     assert chosen.transfers == 1
     assert chosen.upload_concurrency < 8
     assert tune(replace(tight, sizes=SMALL)).transfers == 64
+
+
+def test_a_cap_bounds_the_streams_of_one_file():
+    for known in (UP, DOWN):
+        assert tune(replace(known, sizes=LARGE, cap=2)).streams == 2
 
 
 def test_what_the_connection_says_itself_stays():

@@ -199,8 +199,7 @@ def _within(chosen: Tuning, known: Known, store: Facts, *, fixed: bool) -> Tunin
     ahead, and fewer files last; a number of files that the caller has `fixed` stays."""
     room, sizes = known.capacity.share, known.sizes
     while chosen.upload_concurrency > 1 and chosen.memory(sizes) > room:
-        half = chosen.upload_concurrency // 2
-        chosen = replace(chosen, upload_concurrency=half, streams=half)
+        chosen = replace(chosen, upload_concurrency=chosen.upload_concurrency // 2)
     least = least_part(sizes.largest, store)
     while chosen.part_size > least and chosen.memory(sizes) > room:
         chosen = replace(chosen, part_size=max(least, chosen.part_size // 2))
@@ -208,4 +207,9 @@ def _within(chosen: Tuning, known: Known, store: Facts, *, fixed: bool) -> Tunin
         chosen = replace(chosen, buffer=chosen.buffer // 2)
     while not fixed and chosen.transfers > 1 and chosen.memory(sizes) > room:
         chosen = replace(chosen, transfers=chosen.transfers // 2)
-    return chosen
+    # The second mover has a buffer of `PART` for each stream, of smaller files, too.
+    large = max(1, min(sizes.large, chosen.transfers))
+    most = max(1, room // (PART * large))
+    if chosen.upload_concurrency:
+        most = min(most, chosen.upload_concurrency)
+    return replace(chosen, streams=min(chosen.streams, most))
