@@ -23,7 +23,7 @@ PART: Final = 16 * MIB  # measured at 30 ms: 5 MiB is slower, 64 MiB gains nothi
 DOWNLOAD_PART: Final = 64 * MIB
 PARTS_IN_FLIGHT: Final = 32  # of all files together
 MOST_STREAMS: Final = 8  # of one file; measured: 16 gain nothing on one link
-NEAR_STREAMS: Final = 4  # of one file that is sent near by: as rclone does of its own accord
+OWN_STREAMS: Final = 4  # of one file that is sent, where rclone is left to its own: its default
 MEMORY_SHARE: Final = 0.25  # of this machine's, for all copies together
 MIN_MEMORY: Final = 64 * MIB  # of one copy: less could send nothing
 CHECKERS: Final = 64
@@ -168,7 +168,7 @@ def _sent(chosen: Tuning, known: Known, store: Facts) -> Tuning:
         chosen,
         part_size=part,
         upload_concurrency=at_once,
-        streams=at_once or max(1, min(NEAR_STREAMS, known.cap)),
+        streams=at_once or max(1, min(OWN_STREAMS, known.cap)),
         spare_head="no_head" in ours and proven,
         spare_checksum="disable_checksum" in ours and known.verify is not Verify.HASH,
     )

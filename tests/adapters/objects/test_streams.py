@@ -32,15 +32,13 @@ class Store(ThreadingHTTPServer):
         self._now = 0
         self._turn = threading.Condition()
 
-    def came(self) -> None:
+    def hold(self) -> None:
+        """One piece, until it may be answered."""
         with self._turn:
             self._now += 1
             self.most = max(self.most, self._now)
             self._turn.notify_all()
             self._turn.wait_for(lambda: self.most >= self.wanted, timeout=20)
-
-    def goes(self) -> None:
-        with self._turn:
             self._now -= 1
 
 
@@ -55,14 +53,12 @@ class Answers(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._read()
         assert "partNumber" in parse_qs(urlsplit(self.path).query)
-        self.server.came()
-        self.server.goes()
+        self.server.hold()
         self._answer(b"")
 
     def do_GET(self) -> None:
         first, last = self.headers["range"].removeprefix("bytes=").split("-")
-        self.server.came()
-        self.server.goes()
+        self.server.hold()
         self._answer(bytes(int(last) - int(first) + 1))
 
     def do_HEAD(self) -> None:
